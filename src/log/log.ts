@@ -1,0 +1,80 @@
+import type { Ballot } from '../paxos/ballot.ts';
+
+/** What the log keeps of an instance: accepted at a ballot, or learned as chosen. */
+export interface LogRecord {
+  readonly kind: 'accepted' | 'chosen';
+  readonly instance: number;
+  readonly ballot: Ballot;
+  /** An encoded `ChosenValue`. */
+  readonly value: Uint8Array;
+}
+
+/** What boot can say of an instance above what is proved chosen. */
+export type BootInstance =
+  | { readonly state: 'accepted'; readonly record: LogRecord }
+  /** Its record is damaged, or might have been in an ambiguous tail (A5, A6). */
+  | { readonly state: 'cannot-tell'; readonly instance: number; readonly proof: 'ambiguous' | 'damaged' };
+
+/** What opening the log found. */
+export interface LogBoot {
+  readonly promised: Ballot;
+  /** Both copies of the promise are unreadable: this replica may not vote before `loggos recover` (A7). */
+  readonly promiseLost: boolean;
+  /** The oldest instance held; `lastInstance + 1` where nothing is held. */
+  readonly firstInstance: number;
+  readonly lastInstance: number;
+  /** Everything up to it is proved chosen by the log itself, without a hole from `firstInstance`; at least `checkpointInstance`. */
+  readonly chosenTo: number;
+  /** Instances above `chosenTo`, ascending. */
+  readonly above: readonly BootInstance[];
+  /** Every instance above this is *cannot tell* (an unreadable header hid what followed). Absent: none. */
+  readonly cannotTellAbove?: number;
+  /** Damage proved above the checkpoint: a group of one refuses writes (`log-damaged`). */
+  readonly damaged: readonly {
+    readonly instance: number;
+    readonly segment: string;
+    readonly offset: number;
+    readonly what: string;
+  }[];
+  /** A tail that was cut, and how much; 0: clean. */
+  readonly cutBytes: number;
+}
+
+/**
+ * What this replica promised and accepted, in append-only segment files, in instance order per write. One owner calls
+ * it; calls that wait together share one write and one `fdatasync`.
+ */
+export interface Log {
+  /** The oldest instance held. */
+  readonly firstInstance: number;
+  /** The newest instance that is durable in it. */
+  readonly lastInstance: number;
+  readonly segmentCount: number;
+  readonly bytes: number;
+  /**
+   * Appends and resolves when durable, with all before. Records above the promise must come after `promise`.
+   * @throws LoggosError `no-room`: nothing of it was written, and it may be tried again. Any other failure is fatal:
+   * the log is stopped and the process must end (A8).
+   */
+  append(records: readonly LogRecord[]): Promise<void>;
+  /** Makes the promised ballot durable in both copies, one after the other. Never below what was promised (A3). */
+  promise(ballot: Ballot): Promise<void>;
+  /** Tells the log what is known to be chosen; later records carry it. Never goes back. */
+  chosenTo(instance: number): void;
+  /**
+   * Records of consecutive instances from `firstInstance`, the deciding one of each (highest ballot, or learned as
+   * chosen), at most `bytesMax` of values but at least one; fewer at the end. Served from memory while recent.
+   * @throws LoggosError `log-damaged` where the first is unreadable; `history-trimmed` where it is below `firstInstance`
+   */
+  read(firstInstance: number, countMax: number, bytesMax: number): Promise<readonly LogRecord[]>;
+  /** Bytes on disk of the instances from `instance` on (whole records; an estimate by segment is enough). */
+  bytesFrom(instance: number): number;
+  /**
+   * Drops whole segments whose records all lie below `instance`, oldest first, one directory sync each. Resolves with
+   * the new `firstInstance`.
+   */
+  dropBelow(instance: number): Promise<number>;
+  /** Wall-clock time (ms) of the newest record at or below `instance`'s segment; for holds by time. Undefined: not held. */
+  timeOf(instance: number): number | undefined;
+  close(): Promise<void>;
+}
