@@ -52,6 +52,12 @@ export interface Log {
   readonly segmentCount: number;
   readonly bytes: number;
   /**
+   * Bytes of records that are sure to fit without new room on the disk: the rest of this segment and the zero-filled
+   * ones after it, less the reserve for promises and no-ops. Whoever proposes keeps what is in flight below it and
+   * answers `no-room` beyond (A11); it grows again by itself when the disk has room.
+   */
+  readonly roomBytes: number;
+  /**
    * Appends and resolves when durable, with all before. Records above the promise must come after `promise`.
    * @throws LoggosError `no-room`: nothing of it was written, and it may be tried again. Any other failure is fatal:
    * the log is stopped and the process must end (A8).

@@ -48,6 +48,11 @@ export interface StateMachine {
     directory: string,
     files: readonly CheckpointFile[],
   ): Promise<{ readonly instance: number; readonly fingerprint: Fingerprint; readonly digest: string }>;
+  /**
+   * Gives the checkpoint files in `directory`, opened by nobody, a new history that forks off at their position: what
+   * a restore does. Resolves with the fingerprint that the new history starts from. Absent: no history ids are kept.
+   */
+  forkCheckpointState?(directory: string, historyId: string): Promise<{ readonly fingerprint: Fingerprint }>;
   /** Facts of the last durable checkpoint that go into a snapshot's manifest. Absent: zeros. */
   checkpointFacts?(): CheckpointFacts;
 }
