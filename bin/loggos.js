@@ -1,0 +1,21 @@
+#!/usr/bin/env node
+// Runs on any Node that can parse it: an older one hands over to the one that `npm ci` installed.
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import module from 'node:module';
+import { fileURLToPath } from 'node:url';
+
+const here = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url));
+
+if (Number.parseInt(process.versions.node, 10) >= 24) {
+  module.enableCompileCache(here('.cache/compile'));
+  await import('../src/cli/main.ts');
+} else if (existsSync(here('node_modules/.bin/node'))) {
+  const child = spawn(here('node_modules/.bin/node'), process.argv.slice(1), { stdio: 'inherit' });
+  process.on('SIGINT', () => {}); // the terminal tells the child as well
+  process.on('SIGTERM', () => child.kill('SIGTERM'));
+  child.on('exit', (code, signal) => process.exit(code ?? (signal === 'SIGINT' ? 130 : 1)));
+} else {
+  console.error(`loggos: needs Node 24 or newer, this is ${process.versions.node}; run "npm start" once to install it`);
+  process.exit(1);
+}

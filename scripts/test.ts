@@ -1,0 +1,52 @@
+// `npm test`: type check, lint, floors, unused code, then every test. `npm test -- log`: the tests of one folder only.
+import { spawnSync } from 'node:child_process';
+import { existsSync, statSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
+
+/** A file that hangs is ended, and fails, after this time. */
+const fileMsMax = 240_000;
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const chosen = process.argv.slice(2);
+const failed: string[] = [];
+
+if (chosen.length === 0) {
+  step('types', ['node_modules/typescript/bin/tsc', '-p', '.']);
+  step('lint', ['node_modules/@biomejs/biome/bin/biome', 'check', '--error-on-warnings', '.']);
+  step('floors', ['node_modules/dependency-cruiser/bin/dependency-cruise.mjs', 'src', '--output-type', 'err']);
+  step('unused code', ['node_modules/knip/bin/knip.js', '--no-progress']);
+}
+if (failed.length > 0) console.error(`\nFailed before the tests: ${failed.join(', ')}. The tests run all the same.`);
+const passed = run([
+  '--test',
+  '--test-reporter=spec',
+  `--test-concurrency=${Math.max(2, availableParallelism())}`,
+  `--test-timeout=${fileMsMax}`,
+  ...(chosen.length === 0 ? ['test/**/*.test.ts'] : chosen.map(pattern)),
+]);
+if (failed.length > 0) console.error(`\nFailed: ${failed.join(', ')}`);
+process.exitCode = passed && failed.length === 0 ? 0 : 1;
+
+function step(name: string, parameters: string[]): void {
+  const startedAt = performance.now();
+  if (run(parameters)) console.log(`✔ ${name} (${((performance.now() - startedAt) / 1000).toFixed(1)} s)`);
+  else {
+    console.error(`✖ ${name}`);
+    failed.push(name);
+  }
+}
+
+function run(parameters: string[]): boolean {
+  return spawnSync(process.execPath, parameters, { cwd: root, stdio: 'inherit' }).status === 0;
+}
+
+/** `log`, `test/log`, `log/segment` or a path of a file. */
+function pattern(name: string): string {
+  const path = name.startsWith('test/') ? name : `test/${name}`;
+  if (existsSync(path) && statSync(path).isDirectory()) return `${path}/**/*.test.ts`;
+  if (existsSync(path)) return path;
+  if (existsSync(`${path}.test.ts`)) return `${path}.test.ts`;
+  console.error(`There is no folder and no file ${path} of tests.`);
+  process.exit(2);
+}
