@@ -1,0 +1,184 @@
+import { z } from 'zod';
+import { LoggosError } from '../base/errors.ts';
+import { address, bytes, duration, flag, names } from './configuration-values.ts';
+
+/** One setting: the flag `--segment-bytes`, the variable LOGGOS_SEGMENT_BYTES and the key `segmentBytes` of the file. */
+interface Setting {
+  readonly schema: z.ZodType;
+  /** As a person would write it; absent where there is none. */
+  readonly default?: string;
+  /** What stands after the flag in its help; absent for one that is on when named. */
+  readonly argument?: string;
+  readonly description: string;
+}
+
+const MiB = 1 << 20;
+
+const settings = {
+  http: {
+    schema: address,
+    default: '127.0.0.1:8080',
+    argument: 'host:port',
+    description: 'Where REST is served; port 0 takes a free one.',
+  },
+  data: {
+    schema: z.string().min(1),
+    default: 'data',
+    argument: 'directory',
+    description: 'Where everything is kept; made where it is absent, and used by one process at a time.',
+  },
+  replica: {
+    schema: z.string().regex(/^[a-z0-9][a-z0-9-]{0,31}$/, 'lower-case letters, digits and -, at most 32'),
+    default: 'gaios',
+    argument: 'name',
+    description: "This replica's name, given to it at its first start.",
+  },
+  insecure: {
+    schema: flag,
+    default: 'false',
+    description: 'Allow an address that is not loopback: whoever reaches it may read and write everything.',
+  },
+  hosts: {
+    schema: names,
+    default: '',
+    argument: 'names',
+    description: 'Host names beside addresses and localhost that requests may name, with commas between.',
+  },
+  deadline: {
+    schema: duration(1, 600_000),
+    default: '5s',
+    argument: 'time',
+    description: 'How long a request may wait; more rides out longer stalls, less tells clients sooner.',
+  },
+  stopWithin: {
+    schema: duration(0, 600_000),
+    default: '10s',
+    argument: 'time',
+    description: 'How long a stop waits for requests in flight before their connections are cut.',
+  },
+  segmentBytes: {
+    schema: bytes(MiB, 1024 * MiB),
+    default: '64MiB',
+    argument: 'size',
+    description: 'Of one log file; larger ones roll less often, smaller ones free disk sooner.',
+  },
+  tailBytesMax: {
+    schema: bytes(4 * MiB, 4096 * MiB),
+    default: '256MiB',
+    argument: 'size',
+    description: 'Memory for what the checkpoint does not hold yet; writes slow down from half of it and wait at it.',
+  },
+  scrubBytesPerSecond: {
+    schema: bytes(0, 1024 * MiB),
+    default: '4MiB',
+    argument: 'size',
+    description: 'How fast the checkpoint is read again in search of rot; 0 switches it off.',
+  },
+  logLevel: {
+    schema: z.enum(['debug', 'info', 'warn', 'error']),
+    default: 'info',
+    argument: 'level',
+    description: 'The least that is logged: debug, info, warn or error.',
+  },
+  logFormat: {
+    schema: z.enum(['auto', 'text', 'json']),
+    default: 'auto',
+    argument: 'format',
+    description: 'text to read, json (a line an entry) to collect; auto is text on a terminal.',
+  },
+} as const satisfies Record<string, Setting>;
+
+/** A setting's key in the file, and its property in `Configuration`. */
+export type SettingName = keyof typeof settings;
+
+/** Every setting, parsed: sizes in bytes, times in milliseconds. Frozen; no part reads the environment itself. */
+export type Configuration = Readonly<{ [Name in SettingName]: z.output<(typeof settings)[Name]['schema']> }>;
+
+/** A configuration, and for each value where it came from: `default`, `file`, `LOGGOS_…` or `--…`. */
+export interface ResolvedConfiguration {
+  readonly values: Configuration;
+  readonly texts: Readonly<Record<SettingName, string>>;
+  readonly origins: Readonly<Record<SettingName, string>>;
+}
+
+/** What `--help` and `loggos config` show of each setting. */
+export const settingList: readonly ({ readonly name: SettingName; readonly flag: string } & Omit<Setting, 'schema'>)[] =
+  (Object.entries(settings) as [SettingName, Setting][]).map(([name, { schema: _schema, ...rest }]) => ({
+    name,
+    flag: flagOf(name),
+    ...rest,
+  }));
+
+/**
+ * Puts a configuration together: flags before the environment before the file before defaults.
+ * @param flags - by setting name, as written; undefined: not given
+ * @param fileText - the JSON of the configuration file; undefined: there is none
+ * @throws LoggosError `usage` naming the flag, variable or key that is wrong
+ */
+export function resolveConfiguration(
+  flags: Readonly<Record<string, string | boolean | undefined>>,
+  environment: Readonly<Record<string, string | undefined>>,
+  fileText?: string,
+): ResolvedConfiguration {
+  const file = fileText === undefined ? {} : parseFile(fileText);
+  const values: Record<string, unknown> = {};
+  const texts: Record<string, string> = {};
+  const origins: Record<string, string> = {};
+  for (const { name, default: fallback } of settingList) {
+    const variable = variableOf(name);
+    const [given, origin] =
+      flags[name] !== undefined
+        ? [flags[name], flagOf(name)]
+        : environment[variable] !== undefined
+          ? [environment[variable], variable]
+          : file[name] !== undefined
+            ? [file[name], `"${name}" in the file`]
+            : [fallback, 'default'];
+    const parsed = settings[name].schema.safeParse(String(given));
+    if (!parsed.success) {
+      throw new LoggosError('usage', `${origin} ${JSON.stringify(given)}: ${parsed.error.issues[0]?.message}`);
+    }
+    values[name] = parsed.data;
+    texts[name] = String(given);
+    origins[name] = origin;
+  }
+  return {
+    values: Object.freeze(checkRelations(values as Configuration)),
+    texts: texts as Record<SettingName, string>,
+    origins: origins as Record<SettingName, string>,
+  };
+}
+
+function parseFile(text: string): Record<string, unknown> {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch (error) {
+    throw new LoggosError('usage', `the configuration file is not JSON: ${(error as Error).message}`);
+  }
+  const file = z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).safeParse(parsed);
+  if (!file.success) throw new LoggosError('usage', 'the configuration file is one JSON object of texts and numbers');
+  for (const key of Object.keys(file.data)) {
+    if (!Object.hasOwn(settings, key)) throw new LoggosError('usage', `"${key}" in the file is not a setting`);
+  }
+  return file.data;
+}
+
+function checkRelations(values: Configuration): Configuration {
+  if (!values.insecure && !isLoopback(values.http.host)) {
+    throw new LoggosError('usage', `${values.http.host} is open to others, without authentication: add --insecure`);
+  }
+  return values;
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host);
+}
+
+function flagOf(name: string): string {
+  return `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
+
+function variableOf(name: string): string {
+  return `LOGGOS_${name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
+}

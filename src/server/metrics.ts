@@ -1,0 +1,90 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { Observer } from '../base/observer.ts';
+
+/** What a gauge reads when it is asked; undefined: nothing to say now. */
+export type GaugeReader = () => number | undefined | Promise<number | undefined>;
+
+const secondsBuckets = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10];
+const bytesBuckets = Array.from({ length: 12 }, (_, power) => 64 * 4 ** power);
+const countBuckets = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096, 16_384];
+
+/**
+ * What is counted and measured, in Prometheus' words: every name is `loggos_` and what the floors below call it.
+ * Counters are plain numbers until they are asked for, since some are touched by every record.
+ */
+export class Metrics implements Pick<Observer, 'count' | 'measure'> {
+  readonly #registry = new Registry();
+  readonly #counts = new Map<string, { value: number }>();
+  readonly #histograms = new Map<string, Histogram>();
+
+  constructor() {
+    collectDefaultMetrics({ register: this.#registry, prefix: 'loggos_' });
+  }
+
+  get contentType(): string {
+    return this.#registry.contentType;
+  }
+
+  count(counter: string, amount = 1): void {
+    const known = this.#counts.get(counter) ?? this.#addCounter(counter);
+    known.value += amount;
+  }
+
+  measure(histogram: string, value: number): void {
+    const known = this.#histograms.get(histogram) ?? this.#addHistogram(histogram);
+    known.observe(value);
+  }
+
+  gauge(name: string, help: string, read: GaugeReader): void {
+    new Gauge({
+      name: `loggos_${name}`,
+      help,
+      registers: [this.#registry],
+      async collect() {
+        const value = await read();
+        if (value !== undefined) this.set(value);
+      },
+    });
+  }
+
+  /** The text that `/metrics` answers with. */
+  text(): Promise<string> {
+    return this.#registry.metrics();
+  }
+
+  #addCounter(counter: string): { value: number } {
+    const count = { value: 0 };
+    this.#counts.set(counter, count);
+    const name = `loggos_${counter.replace(/_total$/, '')}_total`;
+    new Counter({
+      name,
+      help: helpOf(counter),
+      registers: [this.#registry],
+      collect() {
+        this.reset();
+        this.inc(count.value);
+      },
+    });
+    return count;
+  }
+
+  #addHistogram(histogram: string): Histogram {
+    const buckets = histogram.endsWith('_seconds')
+      ? secondsBuckets
+      : histogram.endsWith('_bytes')
+        ? bytesBuckets
+        : countBuckets;
+    const made = new Histogram({
+      name: `loggos_${histogram}`,
+      help: helpOf(histogram),
+      buckets,
+      registers: [this.#registry],
+    });
+    this.#histograms.set(histogram, made);
+    return made;
+  }
+}
+
+function helpOf(name: string): string {
+  return `${name.replaceAll('_', ' ')}, since this process started.`;
+}
