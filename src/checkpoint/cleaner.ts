@@ -1,0 +1,200 @@
+import { assert } from '../base/assert.ts';
+import { type Clock, delay } from '../base/clock.ts';
+import type { Observer } from '../base/observer.ts';
+import type { AppliedLog } from './applied-log.ts';
+import { type CleanFacts, cleanTo, firstWhere } from './clean-rule.ts';
+
+/** Dropped in one step; after each one the Cleaner makes way for others. */
+const stepBytes = 64 * 1024 * 1024;
+const stepPauseMs = 10;
+const retryMs = 1_000;
+/** Not sooner than so after a pass does it look whether log became too old. */
+const expiryMsMin = 1_000;
+const expiryMsMax = 3_600_000;
+
+/** How much log stays below the checkpoint, for replicas that lag. */
+export interface CleanerLimits {
+  readonly holdCount: number;
+  readonly holdBytes: number;
+  readonly holdSeconds: number;
+}
+
+/** Somebody reads the log from an instance on. */
+export interface LogHold {
+  /** Moves on, or says at the same instance that it is still there: a hold that is silent for `holdSeconds` counts no more (E2). */
+  renew(instance: number): void;
+  release(): void;
+}
+
+/** What a group of one holds to rebuild its checkpoint. */
+export interface RebuildHold {
+  readonly rebuildFrom: number;
+  readonly rebuildBytes: number;
+}
+
+export interface CleanerOptions {
+  readonly log: AppliedLog;
+  readonly clock: Clock;
+  readonly observer: Observer;
+  readonly limits: CleanerLimits;
+  /** The group's durable checkpoint instance. */
+  checkpointInstance(): number;
+  rebuildHold?(): RebuildHold | undefined;
+}
+
+/** Deletes log that the durable checkpoint covers, less what is held: exactly what `cleanTo` says, a step at a time. */
+export class Cleaner {
+  readonly #options: CleanerOptions;
+  readonly #holds = new Map<LogHold, { instance: number; renewedAt: number }>();
+  #limits: CleanerLimits;
+  #paused = false;
+  #stopped = false;
+  #running = false;
+  #asked = false;
+  #pass: Promise<void> = Promise.resolve();
+  #cancelExpiry: (() => void) | undefined;
+
+  constructor(options: CleanerOptions) {
+    this.#options = options;
+    this.#limits = options.limits;
+  }
+
+  get state(): 'running' | 'paused' {
+    return this.#paused ? 'paused' : 'running';
+  }
+
+  get limits(): CleanerLimits {
+    return this.#limits;
+  }
+
+  /** Takes effect at the next step. */
+  setLimits(limits: CleanerLimits): void {
+    this.#limits = limits;
+    this.notify();
+  }
+
+  /** At once: no step begins after it. */
+  pause(): void {
+    this.#paused = true;
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.notify();
+  }
+
+  /** Keeps the log from `instance` on while somebody reads it. */
+  hold(instance: number): LogHold {
+    const entry = { instance, renewedAt: this.#options.clock.monotonic() };
+    const hold: LogHold = {
+      renew: (moved) => {
+        entry.instance = moved;
+        entry.renewedAt = this.#options.clock.monotonic();
+      },
+      release: () => {
+        if (this.#holds.delete(hold)) this.notify();
+      },
+    };
+    this.#holds.set(hold, entry);
+    return hold;
+  }
+
+  /** Something moved: the checkpoint, a limit, a hold. */
+  notify(): void {
+    this.#asked = true;
+    if (this.#running || this.#paused || this.#stopped) return;
+    this.#running = true;
+    this.#pass = this.#run().finally(() => {
+      this.#running = false;
+      if (this.#asked) this.notify();
+    });
+  }
+
+  /** Resolves when the step under way has ended; none follows. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#cancelExpiry?.();
+    await this.#pass;
+  }
+
+  async #run(): Promise<void> {
+    this.#cancelExpiry?.();
+    let failures = 0;
+    while (this.#asked && !this.#paused && !this.#stopped) {
+      this.#asked = false;
+      try {
+        await this.#clean();
+        failures = 0;
+      } catch (error) {
+        // The log decides whether a failure is fatal; here it only means that there is more to do.
+        this.#options.observer.report('error', 'clean-failed', { error: String(error) });
+        this.#asked = true;
+        failures += 1;
+        await delay(this.#options.clock, Math.min(60_000, retryMs * 2 ** Math.min(failures, 6)));
+      }
+    }
+    if (!this.#paused && !this.#stopped) this.#awaitExpiry();
+  }
+
+  async #clean(): Promise<void> {
+    const { log, clock, observer } = this.#options;
+    let tried = log.minChosenInstance;
+    while (!this.#paused && !this.#stopped) {
+      const target = cleanTo(this.#facts());
+      assert(target <= this.#options.checkpointInstance() + 1, 'no log above the durable checkpoint is dropped', {
+        target,
+      });
+      if (target <= tried) return;
+      const step = this.#stepTo(tried, target);
+      const before = log.minChosenInstance;
+      const after = await log.dropBelow(step);
+      assert(after <= Math.max(step, before), 'the log drops no more than it is told', { step, after });
+      if (after > before) observer.count('cleaned_instances', after - before);
+      // Whole segments go: an instance in the midst of one stays until the step is behind it.
+      tried = Math.max(step, after);
+      if (tried < target) await delay(clock, stepPauseMs);
+    }
+  }
+
+  /** The end of a step: `stepBytes` of log from `first` on, or all. */
+  #stepTo(first: number, target: number): number {
+    const { log } = this.#options;
+    const bytes = log.bytesFrom(first);
+    return firstWhere(first + 1, target, (instance) => bytes - log.bytesFrom(instance) >= stepBytes);
+  }
+
+  #facts(): CleanFacts {
+    const { log, clock, checkpointInstance, rebuildHold } = this.#options;
+    const heldFrom = this.#heldFrom();
+    return {
+      minChosenInstance: log.minChosenInstance,
+      checkpointInstance: checkpointInstance(),
+      appliedInstance: log.appliedInstance,
+      ...this.#limits,
+      now: clock.now(),
+      bytesFrom: (instance) => log.bytesFrom(instance),
+      timeOf: (instance) => log.timeOf(instance),
+      ...(heldFrom === undefined ? {} : { heldFrom }),
+      ...rebuildHold?.(),
+    };
+  }
+
+  #heldFrom(): number | undefined {
+    const silentSince = this.#options.clock.monotonic() - this.#limits.holdSeconds * 1000;
+    let heldFrom: number | undefined;
+    for (const { instance, renewedAt } of this.#holds.values()) {
+      if (renewedAt >= silentSince) heldFrom = Math.min(heldFrom ?? instance, instance);
+    }
+    return heldFrom;
+  }
+
+  /** Log that is held now becomes too old while nothing else happens. */
+  #awaitExpiry(): void {
+    const { log, clock } = this.#options;
+    const time = log.timeOf(log.minChosenInstance);
+    if (time === undefined || log.minChosenInstance > this.#options.checkpointInstance()) return;
+    const untilTooOld = time + this.#limits.holdSeconds * 1000 - clock.now() + 1;
+    const delayMs = Math.min(expiryMsMax, Math.max(expiryMsMin, untilTooOld));
+    this.#cancelExpiry = clock.after(delayMs, () => this.notify());
+  }
+}
