@@ -15,7 +15,7 @@ export function createLogger(level: string, format: 'text' | 'json', write: Writ
   return pino(
     {
       level,
-      base: undefined,
+      base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
       serializers: { error: pino.stdSerializers.err },
     },

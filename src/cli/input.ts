@@ -1,0 +1,32 @@
+import { readFileSync } from 'node:fs';
+import { InvalidArgumentError } from 'commander';
+import { LoggosError } from '../base/errors.ts';
+
+/** JSON from the command line: itself, `@file`, or standard input where it is `-` or absent. */
+export function readJson(argument: string | undefined): string {
+  if (argument === undefined || argument === '-') return readFileSync(0, 'utf8');
+  if (!argument.startsWith('@')) return argument;
+  try {
+    return readFileSync(argument.slice(1), 'utf8');
+  } catch (error) {
+    throw new LoggosError('usage', `cannot read ${argument.slice(1)}: ${(error as Error).message}`);
+  }
+}
+
+/** An option's number. */
+export function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (/^\d{1,16}$/.test(text) && Number.isSafeInteger(value)) return value;
+  throw new InvalidArgumentError('It is a whole number from 0.');
+}
+
+/** An option's JSON object. */
+export function jsonObject(text: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { ...value };
+  } catch {
+    // Said below.
+  }
+  throw new InvalidArgumentError('It is a JSON object.');
+}

@@ -1,0 +1,29 @@
+import type { Command } from 'commander';
+import type { WriteOptions } from '../client/documents.ts';
+import { jsonObject } from './input.ts';
+
+export interface WriteFlags {
+  readonly ifRevision?: string;
+  readonly idempotencyKey?: string;
+  readonly eventType?: string;
+  readonly metadata?: Record<string, unknown>;
+}
+
+/** Options of every command that writes. */
+export function withWriteOptions(command: Command): Command {
+  return command
+    .option('--if-revision <revision>', 'only where the document has this revision; 0: where there is none')
+    .option('--idempotency-key <key>', 'makes a repeated command answer with the first outcome')
+    .option('--event-type <type>', 'what happened, in the words of your domain')
+    .option('--metadata <json>', 'a JSON object kept with the event', jsonObject);
+}
+
+export function writeOptionsOf(flags: WriteFlags): WriteOptions {
+  const { ifRevision, idempotencyKey, eventType, metadata } = flags;
+  return {
+    ...(ifRevision === undefined ? {} : { ifRevision }),
+    ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+    ...(eventType === undefined ? {} : { eventType }),
+    ...(metadata === undefined ? {} : { metadata }),
+  };
+}
