@@ -1,0 +1,12 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import { assert } from '../../base/assert.ts';
+import { InThreadCheckpointStore } from '../../documents/store/in-thread-store.ts';
+import { type StoreWorkerData, serveStore } from '../../documents/store/worker-store.ts';
+import { systemHashes } from '../../system/hashes.ts';
+import { SyncDisk } from '../../system/sync-disk.ts';
+
+// The thread that writes the checkpoint of one database.
+assert(parentPort !== null, 'the store worker runs in a worker thread');
+const { directory, historyId } = workerData as StoreWorkerData;
+const store = new InThreadCheckpointStore({ directory, historyId, disk: new SyncDisk(), hashes: systemHashes });
+serveStore(parentPort, store);
