@@ -18,6 +18,13 @@ export interface HistoryFileInfo {
   readonly sealed: boolean;
 }
 
+/** What lies in a frozen checkpoint. */
+export interface FrozenFiles {
+  /** Length of `documents.sqlite`. */
+  readonly databaseBytes: number;
+  readonly history: readonly HistoryFileInfo[];
+}
+
 /**
  * The writing side of the document machine's checkpoint: `documents.sqlite` and `history/`. The real one runs in a
  * worker thread; a twin runs in the calling thread, over the same code. One owner calls it; calls run in order.
@@ -46,8 +53,11 @@ export interface CheckpointStore {
   nearestDigest(instance: number): Promise<number | undefined>;
   /** Records the digest of the present commit too (a snapshot was made of it). Commits. */
   markDigest(): Promise<void>;
-  /** With no transaction open: folds the WAL into the main file so that a copy of it alone is whole, and stops automatic checkpoints. */
-  freeze(): Promise<readonly HistoryFileInfo[]>;
+  /**
+   * With no transaction open: folds the WAL into the main file so that a copy of it alone is whole, and stops automatic
+   * checkpoints and sealing. @throws LoggosError `busy` where readers are in the way for seconds
+   */
+  freeze(): Promise<FrozenFiles>;
   /** Between freeze and thaw: copies `documents.sqlite` through the one descriptor that is never closed. */
   copyDatabase(path: string): Promise<void>;
   thaw(): Promise<void>;

@@ -1,0 +1,102 @@
+import { assert } from '../../base/assert.ts';
+import type { DedupeEntry, DocumentRow, InstanceEffects, MachineState, StateView } from '../machine/types.ts';
+import { digestInterval } from './schema.ts';
+import type { VerifiedRows } from './verified-rows.ts';
+
+/** A document that the transaction has looked at. */
+interface Looked {
+  /** Its latest state; undefined: it never was. */
+  row: DocumentRow | undefined;
+  /** Of the row as committed before this transaction; undefined: there was none. */
+  readonly committedHash: Uint8Array | undefined;
+  changed: boolean;
+}
+
+/** A document that the transaction changed, and the hash of the row that it replaces. */
+export interface ChangedRow {
+  readonly row: DocumentRow;
+  readonly replacedHash: Uint8Array | undefined;
+}
+
+/**
+ * What was executed since the last commit, in memory: execution reads it first, then the committed rows. A document
+ * changed a hundred times in it is written and hashed once.
+ */
+export class OpenTransaction implements StateView {
+  readonly #committed: VerifiedRows;
+  readonly #first: MachineState;
+  #state: MachineState;
+  readonly #documents = new Map<string, Map<string, Looked>>();
+  readonly #dedupe = new Map<string, DedupeEntry>();
+
+  constructor(state: MachineState, committed: VerifiedRows) {
+    this.#first = state;
+    this.#state = state;
+    this.#committed = committed;
+  }
+
+  /** After the last instance executed. */
+  get state(): MachineState {
+    return this.#state;
+  }
+
+  get isEmpty(): boolean {
+    return this.#state.instance === this.#first.instance;
+  }
+
+  row(collection: string, documentId: string): DocumentRow | undefined {
+    return this.#look(collection, documentId).row;
+  }
+
+  dedupe(actor: string, key: string, line: number): DedupeEntry | undefined {
+    return this.#dedupe.get(dedupeName(actor, key, line)) ?? this.#committed.dedupe(actor, key, line);
+  }
+
+  /** Takes what an instance did. */
+  take(effects: InstanceEffects): void {
+    assert(effects.instance === this.#state.instance + 1, 'instances are executed in order, without gaps');
+    assert(
+      this.isEmpty || this.#state.instance % digestInterval !== 0,
+      'a transaction ends at each multiple of the digest interval',
+    );
+    for (const row of effects.rows) {
+      const looked = this.#look(row.collection, row.documentId);
+      looked.row = row;
+      looked.changed = true;
+    }
+    for (const entry of effects.dedupe) this.#dedupe.set(dedupeName(entry.actor, entry.key, entry.line), entry);
+    this.#state = effects.state;
+  }
+
+  *changedRows(): Iterable<ChangedRow> {
+    for (const documents of this.#documents.values()) {
+      for (const { row, committedHash, changed } of documents.values()) {
+        if (changed && row !== undefined) yield { row, replacedHash: committedHash };
+      }
+    }
+  }
+
+  dedupeEntries(): Iterable<DedupeEntry> {
+    return this.#dedupe.values();
+  }
+
+  #look(collection: string, documentId: string): Looked {
+    let documents = this.#documents.get(collection);
+    if (documents === undefined) {
+      documents = new Map();
+      this.#documents.set(collection, documents);
+    }
+    let looked = documents.get(documentId);
+    if (looked === undefined) {
+      const stored = this.#committed.document(collection, documentId);
+      looked = { row: stored?.row, committedHash: stored?.hash, changed: false };
+      documents.set(documentId, looked);
+    }
+    return looked;
+  }
+}
+
+/** One text a key: an actor cannot reach into the key's part, since its length comes first. */
+function dedupeName(actor: string, key: string, line: number): string {
+  return `${actor.length} ${actor}${line} ${key}`;
+}
