@@ -5,16 +5,29 @@ import { crc32 } from 'node:zlib';
  * the lines alone, so that equal lines give byte-equal files on every replica that runs the same zstd.
  */
 
-/** A file ends after the line with which it reaches one of these. */
-export const FILE_POSITIONS_MAX = 16_384;
-export const FILE_BYTES_MAX = 16 * 1024 * 1024;
-/** A frame ends after the line with which it reaches this many bytes; no line is ever split. */
-export const FRAME_BYTES_MIN = 64 * 1024;
+/** Where files and frames are cut. No line is ever split. */
+export interface HistoryCuts {
+  /** A file ends after the line with which it reaches one of these. */
+  readonly filePositionsMax: number;
+  readonly fileBytesMax: number;
+  /** A frame ends after the line with which it reaches this many bytes. */
+  readonly frameBytesMin: number;
+}
+
+/** The format's. Others only make small files for tests. */
+export const historyCuts: HistoryCuts = {
+  filePositionsMax: 16_384,
+  fileBytesMax: 16 * 1024 * 1024,
+  frameBytesMin: 64 * 1024,
+};
 /**
  * Measured on lines of 594 bytes around documents of 256: level 1 gives 136 bytes an event, 3 gives 132 at the same
  * speed, 6 gives 128 for three times the CPU. Of these about 40 are the salt, the id and the chain, which are random.
  */
 export const ZSTD_LEVEL = 3;
+
+/** No line is so long: what says so is not ours, and is not given the memory. */
+export const FRAME_PLAIN_BYTES_MAX = 128 * 1024 * 1024;
 
 const INDEX_VERSION = 1;
 const SKIPPABLE_MAGIC = 0x184d2a50;
@@ -91,8 +104,8 @@ export function parseHistoryFileName(name: string): HistoryFileName | undefined 
 }
 
 /** Whether a file of so many lines and bytes is at its end. */
-export function fileIsFull(positions: number, bytes: number): boolean {
-  return positions >= FILE_POSITIONS_MAX || bytes >= FILE_BYTES_MAX;
+export function fileIsFull(positions: number, bytes: number, cuts: HistoryCuts): boolean {
+  return positions >= cuts.filePositionsMax || bytes >= cuts.fileBytesMax;
 }
 
 /** The whole skippable frame; stock zstd skips it. Integers are big-endian but for zstd's own two. */
@@ -182,6 +195,7 @@ function isConsistent({ frames, lastPosition, lastTime }: SealedIndex, framesByt
   let time = 0;
   for (const frame of frames) {
     if (frame.offset !== offset || frame.firstPosition <= position || frame.firstTime < time) return false;
+    if (frame.plainBytes > FRAME_PLAIN_BYTES_MAX) return false;
     offset += frame.bytes;
     position = frame.firstPosition;
     time = frame.firstTime;

@@ -5,7 +5,7 @@ import { damagedFile, missingPosition } from './damage.ts';
 import type { SealedIndex } from './format.ts';
 import { emptyHistory, type HistoryEnd, type PlainFileEnd } from './history-end.ts';
 import { findSealed, lastIndexWhere, listHistory, type SealedFileName } from './history-files.ts';
-import { positionOf } from './line-facts.ts';
+import { factsOf } from './line-facts.ts';
 import { splitLines } from './lines.ts';
 import { PlainIndex } from './plain-index.ts';
 import { decompress, readSealedIndex } from './sealed-file.ts';
@@ -19,6 +19,20 @@ export interface Frame {
   readonly plainBytes: number;
   /** c before its first line, where the file states it: a sealed one does. */
   readonly chainBefore: Uint8Array | undefined;
+  /** c after its last line, where the file states it: a sealed one does at its end. */
+  readonly chainAfter: Uint8Array | undefined;
+}
+
+/** Where a frame lies, and what its file's index says of it. */
+interface FramePlace {
+  readonly offset: number;
+  readonly bytes: number;
+  readonly firstPosition: number;
+  readonly firstTime: number;
+  /** The position behind its last. */
+  readonly nextPosition: number;
+  readonly chainBefore?: Uint8Array;
+  readonly chainAfter?: Uint8Array;
 }
 
 /** One file, ready to be searched and read. */
@@ -147,10 +161,12 @@ export class HistoryFrames {
     const read = (at: number) => {
       const info = index.frames[at];
       if (info === undefined) throw damagedFile(name, 'its index does not hold the position');
-      const nextPosition = index.frames[at + 1]?.firstPosition ?? last + 1;
-      return this.#read(name, { ...info, nextPosition, chainBefore: info.chainBefore }, readAgain, (bytes) =>
-        decompress(bytes, info.plainBytes),
-      );
+      const next = index.frames[at + 1];
+      const place: FramePlace =
+        next === undefined
+          ? { ...info, nextPosition: last + 1, chainAfter: index.chainAfter }
+          : { ...info, nextPosition: next.firstPosition, chainAfter: next.chainBefore };
+      return this.#read(name, place, readAgain, (bytes) => decompress(bytes, info.plainBytes));
     };
     return { frames: index.frames, read };
   }
@@ -164,7 +180,7 @@ export class HistoryFrames {
       const info = frames[at];
       if (info === undefined) throw damagedFile(index.name, 'its index does not hold the position');
       const nextPosition = frames[at + 1]?.firstPosition ?? positionBehind;
-      return this.#read(index.name, { ...info, nextPosition, chainBefore: undefined }, readAgain, (bytes) =>
+      return this.#read(index.name, { ...info, nextPosition }, readAgain, (bytes) =>
         crc32(bytes) === info.crc ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length) : undefined,
       );
     };
@@ -173,13 +189,7 @@ export class HistoryFrames {
 
   async #read(
     name: string,
-    info: {
-      readonly offset: number;
-      readonly bytes: number;
-      readonly firstPosition: number;
-      readonly nextPosition: number;
-      readonly chainBefore: Uint8Array | undefined;
-    },
+    info: FramePlace,
     readAgain: boolean,
     plainOf: (bytes: Uint8Array) => Buffer | undefined,
   ): Promise<Frame> {
@@ -191,11 +201,16 @@ export class HistoryFrames {
     const plain = plainOf(bytes);
     if (plain === undefined) throw damagedFile(name, 'a frame does not match its checksum', info.firstPosition);
     const lines = splitLines(plain);
-    if (lines.length !== info.nextPosition - info.firstPosition || positionOf(lines[0] ?? '') !== info.firstPosition) {
-      throw damagedFile(name, 'a frame holds other lines than its index says', info.firstPosition);
+    const { firstPosition, firstTime, nextPosition, chainBefore, chainAfter } = info;
+    const facts = factsOf(lines[0] ?? '');
+    if (
+      lines.length !== nextPosition - firstPosition ||
+      facts?.position !== firstPosition ||
+      facts.time !== firstTime
+    ) {
+      throw damagedFile(name, 'a frame holds other lines than its index says', firstPosition);
     }
-    const { firstPosition, chainBefore } = info;
-    const frame: Frame = { fileName: name, firstPosition, lines, plainBytes: plain.length, chainBefore };
+    const frame: Frame = { fileName: name, firstPosition, lines, plainBytes: plain.length, chainBefore, chainAfter };
     if (!readAgain) this.#cache.set(key, frame, { size: Math.max(1, plain.length) });
     return frame;
   }

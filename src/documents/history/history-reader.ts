@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { assert } from '../../base/assert.ts';
 import type { Disk } from '../../base/disk.ts';
 import type { Hashes } from '../../base/hashes.ts';
 import { nextHop } from '../machine/back.ts';
@@ -32,6 +33,17 @@ export interface WalkRequest {
   readonly positionMax?: number;
   readonly countMax: number;
   readonly positionAfter?: number;
+}
+
+/** A frame that `HistoryReader.check` found whole. */
+export interface CheckedFrame {
+  readonly lastPosition: number;
+  /** Milliseconds since 1970. */
+  readonly lastTime: number;
+  /** c after `lastPosition`: 32 bytes. */
+  readonly chain: Uint8Array;
+  /** Of its lines. */
+  readonly bytes: number;
 }
 
 /**
@@ -95,7 +107,7 @@ export class HistoryReader {
       while (scannedTo < frameLast && lines.length < countMax) {
         const line = lineIn(frame, scannedTo + 1);
         if (passes === undefined || passes(line)) {
-          bytes += line.length;
+          bytes += Buffer.byteLength(line);
           if (bytes > bytesMax && lines.length > 0) return { lines, scannedTo };
           lines.push({ position: scannedTo + 1, line });
         }
@@ -122,7 +134,7 @@ export class HistoryReader {
         hop = nextHop(facts.back, facts.revision, request)?.position;
         continue;
       }
-      bytes += line.length;
+      bytes += Buffer.byteLength(line);
       if (bytes > WALK_BYTES_MAX && lines.length > 0) return lines;
       lines.push({ position: hop, line });
       hop = facts.back[0];
@@ -157,32 +169,32 @@ export class HistoryReader {
     }
     for (const frame of frames.reverse()) {
       this.#knownChains.set(frame.firstPosition, chain);
-      chain = this.#chainAfter(frame, chain, Math.min(position, lastPositionOf(frame)));
+      chain = this.#walkChain(frame, chain, Math.min(position, lastPositionOf(frame))).chain;
     }
     return chain;
   }
 
   /**
-   * Reads the frame at a position from the disk once more and recomputes the chain over it: what a scrubber does.
-   * @param chain - c before that frame; undefined: the frame's own word for it is taken
-   * @returns its last position, c after it and the bytes of its lines
+   * Reads the frame that holds a position from the disk, cached or not, and recomputes the chain over it.
+   * @param chain - c before `position`, where the caller knows it from the frame before
    * @throws LoggosError `checkpoint-damaged`
    */
-  async check(
-    position: number,
-    chain: Uint8Array | undefined,
-  ): Promise<{ readonly lastPosition: number; readonly chain: Uint8Array; readonly bytes: number }> {
+  async check(position: number, chain?: Uint8Array): Promise<CheckedFrame> {
     const frame = await this.#frames.frameAt(position, true);
-    const before = chain ?? this.#chainBefore(frame);
-    if (before === undefined) {
-      const computed = await this.chainAt(frame.firstPosition - 1);
-      return this.check(position, computed);
-    }
+    const { firstPosition, fileName } = frame;
+    const known = position === firstPosition ? chain : undefined;
+    const before = known ?? this.#chainBefore(frame) ?? (await this.chainAt(firstPosition - 1));
+    assert(before !== undefined, 'a committed frame follows another or is the first');
     if (frame.chainBefore !== undefined && !isEqual(frame.chainBefore, before)) {
-      throw damagedFile(frame.fileName, 'its index states another chain', frame.firstPosition);
+      throw damagedFile(fileName, 'its index states another chain', firstPosition);
     }
     const lastPosition = Math.min(lastPositionOf(frame), this.end.position);
-    return { lastPosition, chain: this.#chainAfter(frame, before, lastPosition), bytes: frame.plainBytes };
+    const walk = this.#walkChain(frame, before, lastPosition);
+    if (frame.chainAfter !== undefined && lastPosition === lastPositionOf(frame)) {
+      if (!isEqual(frame.chainAfter, walk.chain))
+        throw damagedFile(fileName, 'its index states another chain', lastPosition);
+    }
+    return { lastPosition, lastTime: walk.time, chain: walk.chain, bytes: frame.plainBytes };
   }
 
   #isCommitted(position: number): boolean {
@@ -210,13 +222,13 @@ export class HistoryReader {
     return frame.chainBefore ?? this.#knownChains.get(frame.firstPosition);
   }
 
-  #chainAfter(frame: Frame, chainBefore: Uint8Array, lastPosition: number): Uint8Array {
+  #walkChain(frame: Frame, chainBefore: Uint8Array, lastPosition: number): ChainWalk {
     const walk = new ChainWalk(this.#hashes, frame.firstPosition - 1, chainBefore);
     for (let position = frame.firstPosition; position <= lastPosition; position++) {
       if (walk.next(lineIn(frame, position)) !== undefined) continue;
       throw damagedFile(frame.fileName, 'a line does not continue the chain', position);
     }
-    return walk.chain;
+    return walk;
   }
 }
 

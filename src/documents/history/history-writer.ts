@@ -7,7 +7,7 @@ import type { HistoryFileInfo } from '../store/checkpoint-store.ts';
 import { chainStart } from './chain-walk.ts';
 import { damagedFile } from './damage.ts';
 import { readPlainFile, writeFileWhole, writeWhole } from './file-access.ts';
-import { fileIsFull, plainFileName, sealedFileName, sealingFileName } from './format.ts';
+import { fileIsFull, type HistoryCuts, historyCuts, plainFileName, sealedFileName, sealingFileName } from './format.ts';
 import { emptyHistory, type HistoryEnd } from './history-end.ts';
 import { openHistory } from './open-history.ts';
 import { readSealedIndex, sealLines } from './sealed-file.ts';
@@ -38,6 +38,7 @@ export class HistoryWriter {
   readonly #disk: Disk;
   readonly #directory: string;
   readonly #hashes: Hashes;
+  readonly #cuts: HistoryCuts;
   readonly #buffer = Buffer.allocUnsafe(BUFFER_BYTES);
   #buffered = 0;
   #position = 0;
@@ -49,10 +50,16 @@ export class HistoryWriter {
   #chainAfterSealed: { readonly position: number; readonly chain: Uint8Array } | undefined;
   #directoryIsSynced = true;
 
-  constructor(options: { readonly disk: Disk; readonly directory: string; readonly hashes: Hashes }) {
+  constructor(options: {
+    readonly disk: Disk;
+    readonly directory: string;
+    readonly hashes: Hashes;
+    readonly cuts?: HistoryCuts;
+  }) {
     this.#disk = options.disk;
     this.#directory = options.directory;
     this.#hashes = options.hashes;
+    this.#cuts = options.cuts ?? historyCuts;
   }
 
   /**
@@ -91,7 +98,7 @@ export class HistoryWriter {
     for (const { position, line } of lines) {
       assert(position === this.#position + 1, 'history is appended in order, without gaps');
       let file = this.#plain.at(-1);
-      if (file === undefined || isFull(file, this.#buffered)) file = await this.#startFile();
+      if (file === undefined || this.#isFull(file, this.#buffered)) file = await this.#startFile();
       if (!this.#tryBuffer(line)) {
         await this.#flush();
         if (!this.#tryBuffer(line)) await this.#write(file, Buffer.from(`${line}\n`));
@@ -108,7 +115,7 @@ export class HistoryWriter {
       if (file.isSynced) continue;
       await file.file?.sync();
       file.isSynced = true;
-      if (isFull(file, 0)) await closeFile(file);
+      if (this.#isFull(file)) await closeFile(file);
     }
     if (!this.#directoryIsSynced) await this.#disk.syncDirectory(this.#directory);
     this.#directoryIsSynced = true;
@@ -138,7 +145,11 @@ export class HistoryWriter {
   }
 
   #isReady(file: PlainFile, committedPosition: number): boolean {
-    return file.isSynced && file.last <= committedPosition && isFull(file, 0);
+    return file.isSynced && file.last <= committedPosition && this.#isFull(file);
+  }
+
+  #isFull(file: PlainFile, bufferedBytes = 0): boolean {
+    return fileIsFull(file.last - file.first + 1, file.bytes + bufferedBytes, this.#cuts);
   }
 
   /** The buffer holds lines of the last file only: a file is cut by its content, whenever it is written. */
@@ -182,7 +193,7 @@ export class HistoryWriter {
     const name = sealedFileName(file.first, file.last);
     const chainBefore = await this.#chainBefore(file.first);
     const plain = await readPlainFile(this.#disk, plainPath, file);
-    const { bytes, chainAfter } = sealLines(plain, file.first, chainBefore, this.#hashes);
+    const { bytes, chainAfter } = sealLines(plain, file.first, chainBefore, this.#hashes, this.#cuts);
     await writeFileWhole(this.#disk, `${this.#directory}/${sealingFileName(file.first)}`, bytes);
     await this.#disk.rename(`${this.#directory}/${sealingFileName(file.first)}`, `${this.#directory}/${name}`);
     await this.#disk.syncDirectory(this.#directory);
@@ -209,10 +220,6 @@ export class HistoryWriter {
       await file.close();
     }
   }
-}
-
-function isFull(file: PlainFile, bufferedBytes: number): boolean {
-  return fileIsFull(file.last - file.first + 1, file.bytes + bufferedBytes);
 }
 
 async function closeFile(file: PlainFile): Promise<void> {

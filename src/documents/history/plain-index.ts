@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib';
 import type { DiskFile } from '../../base/disk.ts';
 import { damagedFile } from './damage.ts';
-import { FRAME_BYTES_MIN, plainFileName } from './format.ts';
+import { FRAME_PLAIN_BYTES_MAX, historyCuts, plainFileName } from './format.ts';
 import type { PlainFileEnd } from './history-end.ts';
 import { factsOf } from './line-facts.ts';
 import { lineEnds } from './lines.ts';
@@ -81,6 +81,7 @@ async function scanOn(file: DiskFile, name: string, from: Scan, end: PlainFileEn
       lineStart = lineEnd;
     }
     rest = chunk.subarray(lineStart);
+    if (rest.length > FRAME_PLAIN_BYTES_MAX) throw damagedFile(name, 'a line is too long', nextPosition);
   }
   if (crc !== end.crc || rest.length > 0 || nextPosition !== end.last + 1) {
     throw damagedFile(name, 'its lines are not those that were committed', from.nextPosition);
@@ -90,7 +91,7 @@ async function scanOn(file: DiskFile, name: string, from: Scan, end: PlainFileEn
 
 function addLine(frames: PlainFrameInfo[], line: Buffer, offset: number, position: number, name: string): void {
   const open = frames.at(-1);
-  if (open !== undefined && open.bytes < FRAME_BYTES_MIN) {
+  if (open !== undefined && open.bytes < historyCuts.frameBytesMin) {
     frames[frames.length - 1] = { ...open, bytes: open.bytes + line.length, crc: crc32(line, open.crc) };
     return;
   }

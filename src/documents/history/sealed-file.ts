@@ -6,8 +6,8 @@ import { damagedFile } from './damage.ts';
 import {
   decodeSealedIndex,
   encodeSealedIndex,
-  FRAME_BYTES_MIN,
   type FrameInfo,
+  type HistoryCuts,
   INDEX_TRAILER_BYTES,
   indexBytesOf,
   plainFileName,
@@ -29,6 +29,7 @@ export function sealLines(
   first: number,
   chainBefore: Uint8Array,
   hashes: Hashes,
+  cuts: HistoryCuts,
 ): { readonly bytes: Buffer; readonly chainAfter: Uint8Array } {
   const walk = new ChainWalk(hashes, first - 1, chainBefore);
   const frames: FrameInfo[] = [];
@@ -47,7 +48,7 @@ export function sealLines(
       opened = { firstPosition: facts.position, firstTime: facts.time, chainBefore: before };
     }
     lineStart = end;
-    if (end - frameStart < FRAME_BYTES_MIN && end !== plain.length) continue;
+    if (end - frameStart < cuts.frameBytesMin && end !== plain.length) continue;
     const frame = compress(plain.subarray(frameStart, end));
     frames.push({ ...opened, offset, bytes: frame.length, plainBytes: end - frameStart });
     parts.push(frame);
