@@ -44,10 +44,7 @@ export interface StateMachine {
    */
   loadCheckpointState(directory: string, files: readonly CheckpointFile[], instance: number): Promise<void>;
   /** Reads the files whole and recomputes what they claim. @throws LoggosError `snapshot-damaged` */
-  verifyCheckpointState?(
-    directory: string,
-    files: readonly CheckpointFile[],
-  ): Promise<{ readonly instance: number; readonly fingerprint: Fingerprint; readonly digest: string }>;
+  verifyCheckpointState?(directory: string, files: readonly CheckpointFile[]): Promise<VerifiedCheckpoint>;
   /**
    * Gives the checkpoint files in `directory`, opened by nobody, a new history that forks off at their position: what
    * a restore does. Resolves with the fingerprint that the new history starts from. Absent: no history ids are kept.
@@ -89,6 +86,15 @@ export interface CheckpointFile {
   readonly sealed: boolean;
   /** How to copy it where a plain open would harm its owner (an open SQLite file). Absent: copy or link by the file system. */
   copyTo?(path: string): Promise<void>;
+}
+
+/** What reading a checkpoint whole found. Texts are base64url; `position` and `chain` where the machine keeps them. */
+export interface VerifiedCheckpoint {
+  readonly instance: number;
+  readonly fingerprint: Fingerprint;
+  readonly digest: string;
+  readonly position?: number;
+  readonly chain?: string;
 }
 
 /** What a manifest says of a machine's checkpoint beside its files. Texts are base64url. */

@@ -1,0 +1,200 @@
+import { assert } from '../base/assert.ts';
+import type { Disk } from '../base/disk.ts';
+import { LoggosError } from '../base/errors.ts';
+import type { Observer } from '../base/observer.ts';
+import type { Random } from '../base/random.ts';
+import type { CheckpointFacts, CheckpointFile, CheckpointLock, StateMachine } from '../statemachine/state-machine.ts';
+import type { AppliedLog } from './applied-log.ts';
+import { copyFile, hashAndSync, makeParent, syncDirectories, writeNewFile } from './files.ts';
+import { type GroupFile, groupAt, groupFileName, presentHistory, printGroup } from './group-file.ts';
+import {
+  isSnapshotFileName,
+  type ManifestFile,
+  type ManifestMachine,
+  manifestName,
+  printManifest,
+  type SealedManifest,
+} from './manifest.ts';
+import { randomId } from './random-id.ts';
+import type { Replayer } from './replayer.ts';
+import { automaticName, readersName, type SnapshotInfo, type Snapshots, sealingPrefix } from './snapshots.ts';
+import { makeLayout } from './tar-layout.ts';
+
+const zeroHash = Buffer.alloc(32).toString('base64url');
+const noFacts: CheckpointFacts = { position: 0, time: 0, chain: zeroHash, digest: zeroHash };
+
+export interface SealerOptions {
+  readonly disk: Disk;
+  readonly random: Random;
+  readonly observer: Observer;
+  readonly database: string;
+  readonly machines: readonly StateMachine[];
+  readonly log: AppliedLog;
+  readonly group: GroupFile;
+  readonly replayer: Replayer;
+  readonly snapshots: Snapshots;
+}
+
+/** `kept` stays until it is deleted; `automatic` may be dropped when newer ones are there. */
+export type SnapshotKind = 'kept' | 'automatic';
+
+/** What was copied under the locks. */
+interface Copy {
+  readonly instance: number;
+  readonly names: readonly string[];
+  readonly machines: readonly ManifestMachine[];
+  readonly facts: CheckpointFacts;
+}
+
+/**
+ * Seals snapshots: brings every machine to one instance, copies or links their files under a short lock, then hashes,
+ * syncs and names the whole. A crash before the one rename leaves nothing that is taken for a snapshot.
+ */
+export class SnapshotSealer {
+  readonly #options: SealerOptions;
+  #running: Promise<SnapshotInfo> | undefined;
+  #next: Promise<SnapshotInfo> | undefined;
+  #nextKind: SnapshotKind = 'automatic';
+
+  constructor(options: SealerOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * A snapshot that has everything applied before the call: a new one, or the newest where nothing was written since.
+   * Calls that wait for one under way share the one after it.
+   * @throws LoggosError `busy` (the Replayer stands still), `no-room`, `not-found` (nothing was ever applied)
+   */
+  create(kind: SnapshotKind = 'kept'): Promise<SnapshotInfo> {
+    if (kind === 'kept') this.#nextKind = 'kept';
+    this.#next ??= this.#begin();
+    return this.#next;
+  }
+
+  async #begin(): Promise<SnapshotInfo> {
+    await this.#running?.catch(() => undefined);
+    const kind = this.#nextKind;
+    this.#nextKind = 'automatic';
+    this.#running = this.#next;
+    this.#next = undefined;
+    return this.#sealOrReuse(kind);
+  }
+
+  async #sealOrReuse(kind: SnapshotKind): Promise<SnapshotInfo> {
+    const { log, replayer, snapshots, disk, random, observer } = this.#options;
+    const applied = log.appliedInstance;
+    if (applied === 0) throw new LoggosError('not-found', 'Nothing was written yet: there is nothing to snapshot');
+    await replayer.advanceTo(applied);
+    const newest = snapshots.newestInstance;
+    if (newest !== undefined && newest >= replayer.lastWriteInstance) return this.#give(newest, kind);
+
+    const sealing = `${snapshots.directory}/${sealingPrefix}${randomId(random)}`;
+    try {
+      await disk.makeDirectory(sealing);
+      const copy = await replayer.atOneInstance(applied, (instance) => this.#copy(sealing, instance));
+      if (!snapshots.has(copy.instance)) await this.#finish(sealing, copy, kind);
+      return await this.#give(copy.instance, kind);
+    } catch (error) {
+      observer.report('error', 'seal-failed', { error: String(error) });
+      throw error;
+    } finally {
+      await disk.removeTree(sealing).catch(() => undefined);
+    }
+  }
+
+  async #give(instance: number, kind: SnapshotKind): Promise<SnapshotInfo> {
+    if (kind === 'kept') await this.#options.snapshots.keep(instance);
+    return this.#options.snapshots.info(instance);
+  }
+
+  /** Under the locks: short, since executeForCheckpoint waits meanwhile. */
+  async #copy(sealing: string, instance: number): Promise<Copy> {
+    const names: string[] = [];
+    const manifests: ManifestMachine[] = [];
+    let facts: CheckpointFacts | undefined;
+    await withLocks(this.#options.machines, async (machine, lock) => {
+      assert(lock.instance === instance, 'every machine is sealed at one instance', {
+        machine: machine.id,
+        locked: lock.instance,
+        instance,
+      });
+      const state = await machine.checkpointState(lock);
+      for (const file of state.files) {
+        const name = `machine-${machine.id}/${file.name}`;
+        assert(isSnapshotFileName(name), 'checkpoint files have plain names', { name });
+        await makeParent(this.#options.disk, sealing, name);
+        await this.#copyFile(`${state.directory}/${file.name}`, file, `${sealing}/${name}`);
+        names.push(name);
+      }
+      const own = machine.checkpointFacts?.();
+      facts ??= own;
+      const fingerprint = Buffer.from(machine.checkpointFingerprint()).toString('base64url');
+      manifests.push({ id: machine.id, fingerprint, digest: own?.digest ?? zeroHash });
+    });
+    return { instance, names, machines: manifests, facts: facts ?? noFacts };
+  }
+
+  async #copyFile(from: string, file: CheckpointFile, to: string): Promise<void> {
+    const { disk } = this.#options;
+    if (file.copyTo !== undefined) await file.copyTo(to);
+    else if (file.sealed) await disk.link(from, to);
+    else await copyFile(disk, from, to);
+  }
+
+  /** Hashes, manifest, layout; everything synced; then the name. */
+  async #finish(sealing: string, copy: Copy, kind: SnapshotKind): Promise<void> {
+    const { disk, snapshots, observer } = this.#options;
+    const sealed = await this.#writeManifest(sealing, copy);
+    await (await makeLayout(sealed)).save(disk, sealing);
+    await disk.makeDirectory(`${sealing}/${readersName}`);
+    if (kind === 'automatic') await writeNewFile(disk, `${sealing}/${automaticName}`, new Uint8Array(0));
+    await syncDirectories(disk, sealing, [...copy.names, `${readersName}/-`]);
+    await disk.rename(sealing, `${snapshots.directory}/${copy.instance}`);
+    await disk.syncDirectory(snapshots.directory);
+    observer.report('info', 'snapshot-sealed', { instance: copy.instance, files: copy.names.length });
+    await snapshots.added(copy.instance);
+  }
+
+  async #writeManifest(sealing: string, copy: Copy): Promise<SealedManifest> {
+    const { disk, database, group } = this.#options;
+    const present = group.group;
+    assert(present !== undefined, 'a checkpoint that covers an instance has a group.json', { instance: copy.instance });
+    await writeNewFile(disk, `${sealing}/${groupFileName}`, printGroup(groupAt(present, copy.instance)));
+    const files: ManifestFile[] = [];
+    for (const name of [groupFileName, ...copy.names].sort()) {
+      files.push({ name, ...(await hashAndSync(disk, `${sealing}/${name}`)) });
+    }
+    const { id: historyId, parent } = presentHistory(present);
+    const sealed = printManifest({
+      clusterId: present.clusterId,
+      historyId,
+      ...(parent === undefined ? {} : { parent }),
+      database,
+      instance: copy.instance,
+      position: copy.facts.position,
+      time: new Date(copy.facts.time).toISOString(),
+      chain: copy.facts.chain,
+      digest: copy.facts.digest,
+      files,
+      machines: copy.machines,
+    });
+    await writeNewFile(disk, `${sealing}/${manifestName}`, sealed.bytes);
+    return sealed;
+  }
+}
+
+/** Locks every machine in the order of ids, acts on each, and unlocks all, also after a failure. */
+async function withLocks(
+  machines: readonly StateMachine[],
+  action: (machine: StateMachine, lock: CheckpointLock) => Promise<void>,
+): Promise<void> {
+  const locked: { machine: StateMachine; lock: CheckpointLock }[] = [];
+  try {
+    for (const machine of [...machines].sort((left, right) => left.id - right.id)) {
+      locked.push({ machine, lock: await machine.lockCheckpointState() });
+    }
+    for (const { machine, lock } of locked) await action(machine, lock);
+  } finally {
+    for (const { machine, lock } of locked) await machine.unlockCheckpointState(lock);
+  }
+}
