@@ -1,12 +1,10 @@
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { LoggosError } from '../base/errors.ts';
-import { manifestBytesMax, readManifest } from '../checkpoint/manifest.ts';
 import type { Client } from '../client/client.ts';
 import { ProblemError } from '../client/problem-error.ts';
 import { startProgress } from './progress.ts';
-
-const tarHeaderBytes = 512;
+import { readTarManifest } from './tar-manifest.ts';
 
 /** What lies in a file that an interrupted download left. */
 interface Part {
@@ -76,23 +74,13 @@ async function writeAll(file: FileHandle, chunk: Uint8Array, offset: number): Pr
   if (bytesWritten !== chunk.length) throw new LoggosError('no-room', 'the file took only a part of what was written');
 }
 
-/** The manifest is the first entry of the tar: it says which snapshot the part is of. */
+/** What an interrupted run left; undefined where that is nothing to go on with. */
 async function readPart(partPath: string): Promise<Part | undefined> {
-  const file = await open(partPath, 'r').catch(() => undefined);
-  if (file === undefined) return undefined;
   try {
-    const { size } = await file.stat();
-    const header = Buffer.alloc(tarHeaderBytes);
-    await file.read(header, 0, tarHeaderBytes, 0);
-    const manifestBytes = Number.parseInt(header.toString('latin1', 124, 136), 8);
-    if (!(manifestBytes > 0 && manifestBytes <= manifestBytesMax && size >= tarHeaderBytes + manifestBytes)) return;
-    const bytes = Buffer.alloc(manifestBytes);
-    await file.read(bytes, 0, manifestBytes, tarHeaderBytes);
-    const { manifest, seal } = readManifest(bytes);
-    return { instance: manifest.instance, etag: `"${seal}"`, bytes: size };
-  } catch {
-    return undefined;
-  } finally {
-    await file.close();
+    const { manifest, seal, fileBytes } = await readTarManifest(partPath);
+    return { instance: manifest.instance, etag: `"${seal}"`, bytes: fileBytes };
+  } catch (error) {
+    if (error instanceof LoggosError) return undefined;
+    throw error;
   }
 }

@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { backupCommand } from './commands/backup.ts';
 import { configCommand } from './commands/config.ts';
 import { diffCommand } from './commands/diff.ts';
 import { eventsCommand } from './commands/events.ts';
@@ -6,9 +7,12 @@ import { getCommand } from './commands/get.ts';
 import { historyCommand } from './commands/history.ts';
 import { patchCommand } from './commands/patch.ts';
 import { putCommand } from './commands/put.ts';
+import { restoreCommand } from './commands/restore.ts';
 import { rmCommand } from './commands/rm.ts';
 import { serveCommand } from './commands/serve.ts';
+import { snapshotCommand } from './commands/snapshot.ts';
 import { statusCommand } from './commands/status.ts';
+import { verifyCommand } from './commands/verify.ts';
 import { errorLine, exitCodeOf, exitCodes } from './exit-codes.ts';
 
 const commands = [
@@ -20,6 +24,10 @@ const commands = [
   historyCommand,
   diffCommand,
   eventsCommand,
+  backupCommand,
+  verifyCommand,
+  restoreCommand,
+  snapshotCommand,
   statusCommand,
   configCommand,
 ];

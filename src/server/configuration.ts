@@ -84,7 +84,7 @@ const settings = {
     schema: z.enum(['auto', 'text', 'json']),
     default: 'auto',
     argument: 'format',
-    description: 'text to read, json (a line an entry) to collect; auto is text on a terminal.',
+    description: 'How it is logged: text to read, json to collect; auto is text on a terminal.',
   },
 } as const satisfies Record<string, Setting>;
 
@@ -156,12 +156,12 @@ function parseFile(text: string): Record<string, unknown> {
   } catch (error) {
     throw new LoggosError('usage', `the configuration file is not JSON: ${(error as Error).message}`);
   }
-  const file = z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).safeParse(parsed);
-  if (!file.success) throw new LoggosError('usage', 'the configuration file is one JSON object of texts and numbers');
-  for (const key of Object.keys(file.data)) {
-    if (!Object.hasOwn(settings, key)) throw new LoggosError('usage', `"${key}" in the file is not a setting`);
+  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
+    throw new LoggosError('usage', 'the configuration file is one JSON object');
   }
-  return file.data;
+  const unknown = Object.keys(parsed).find((key) => !Object.hasOwn(settings, key));
+  if (unknown !== undefined) throw new LoggosError('usage', `"${unknown}" in the file is not a setting`);
+  return parsed as Record<string, unknown>;
 }
 
 function checkRelations(values: Configuration): Configuration {

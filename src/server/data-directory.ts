@@ -1,0 +1,51 @@
+import { type Disk, DiskError } from '../base/disk.ts';
+import { LoggosError } from '../base/errors.ts';
+import type { Observer } from '../base/observer.ts';
+import type { Random } from '../base/random.ts';
+import { type Identity, readIdentity, writeIdentity } from '../checkpoint/identity-file.ts';
+import { randomId, randomIncarnation } from '../checkpoint/random-id.ts';
+import { dataDirectoryState } from '../checkpoint/restore.ts';
+
+/** Makes the directory where it is absent. @throws LoggosError `directory-unusable` */
+export async function makeDataDirectory(disk: Disk, directory: string): Promise<void> {
+  try {
+    await disk.makeDirectory(directory);
+  } catch (error) {
+    if (error instanceof DiskError) throw unusable(directory, error);
+    throw error;
+  }
+}
+
+/**
+ * Who this directory is; a new one gets its identity here, durable before anything else is (A4).
+ * @param name - for a new one; an older one keeps its own
+ * @throws LoggosError `directory-unusable`: a restore was cut short, the identity is lost, damaged or of a newer release
+ */
+export async function openIdentity(
+  disk: Disk,
+  directory: string,
+  name: string,
+  { random, observer }: { readonly random: Random; readonly observer: Observer },
+): Promise<Identity> {
+  const state = await dataDirectoryState(disk, directory);
+  if (state === 'unfinished-restore') {
+    throw new LoggosError('directory-unusable', `a restore into ${directory} was cut short: run it again`);
+  }
+  if (state === 'foreign-loggos-files') {
+    throw new LoggosError('directory-unusable', `${directory} has databases but no identity.json: put it back`);
+  }
+  const known = state === 'replica' ? await readIdentity(disk, directory) : undefined;
+  if (known !== undefined) {
+    observer.report('debug', 'identity-read', { replica: known.name, incarnation: known.incarnation });
+    return known;
+  }
+  const identity = { clusterId: randomId(random), replicaId: 1, name, incarnation: randomIncarnation(random) };
+  await writeIdentity(disk, directory, identity);
+  observer.report('info', 'replica-born', { replica: name, clusterId: identity.clusterId });
+  return identity;
+}
+
+function unusable(directory: string, error: DiskError): LoggosError {
+  const reason = error.cause instanceof Error ? error.cause.message : error.message;
+  return new LoggosError('directory-unusable', `cannot use ${directory}: ${reason}`, {}, error);
+}
