@@ -48,6 +48,11 @@ export class Transaction {
     return this.#eventCount;
   }
 
+  /** Of the values executed. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   /** The last instance executed that was no no-op. */
   get lastWriteInstance(): number | undefined {
     return this.#lastWriteInstance;

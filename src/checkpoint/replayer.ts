@@ -65,6 +65,7 @@ export class Replayer {
   #running = false;
   #endPause: (() => void) | undefined;
   #lastWriteInstance: number;
+  #replayedBytes = 0;
 
   constructor(options: ReplayerOptions) {
     this.#options = options;
@@ -86,6 +87,11 @@ export class Replayer {
   /** The last instance at or below the checkpoint that held more than a no-op, as far as known since start. */
   get lastWriteInstance(): number {
     return this.#lastWriteInstance;
+  }
+
+  /** Bytes of values that became durable in the checkpoint since start. */
+  get replayedBytes(): number {
+    return this.#replayedBytes;
   }
 
   get status(): ReplayerStatus {
@@ -230,6 +236,7 @@ export class Replayer {
         machine.checkpointCommitted?.(machine.checkpointInstance());
       }
       if (transaction.lastWriteInstance !== undefined) this.#lastWriteInstance = transaction.lastWriteInstance;
+      this.#replayedBytes += transaction.bytes;
       this.#adapt(transaction.eventCount);
       observer.measure('replay_transaction_events', transaction.eventCount);
     } catch (error) {

@@ -71,6 +71,11 @@ export class SnapshotSealer {
     return this.#next;
   }
 
+  /** Resolves when nothing is being sealed. */
+  async settle(): Promise<void> {
+    await Promise.allSettled([this.#running, this.#next]);
+  }
+
   async #begin(): Promise<SnapshotInfo> {
     await this.#running?.catch(() => undefined);
     const kind = this.#nextKind;

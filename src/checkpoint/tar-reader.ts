@@ -176,7 +176,7 @@ class Feeding {
         if (archive.destroyed) return;
         if (!archive.write(chunk)) await drained(archive);
       }
-      archive.end();
+      archive.end(undefined);
     } catch (error) {
       archive.destroy(error instanceof Error ? error : new Error(String(error)));
     }

@@ -1,0 +1,132 @@
+import type { Clock } from '../base/clock.ts';
+import type { Disk } from '../base/disk.ts';
+import type { Observer } from '../base/observer.ts';
+import type { Random } from '../base/random.ts';
+import type { StateMachine } from '../statemachine/state-machine.ts';
+import type { AppliedLog } from './applied-log.ts';
+import type { RebuildHold } from './cleaner.ts';
+import { listFiles } from './files.ts';
+import type { Replayer } from './replayer.ts';
+import type { SnapshotSealer } from './snapshot-sealer.ts';
+import type { Snapshots } from './snapshots.ts';
+import { verifySnapshot } from './verify.ts';
+
+const gibibyte = 1024 * 1024 * 1024;
+/** After a failure the next try waits for so much more log. */
+const retryBytes = 64 * 1024 * 1024;
+
+export interface SelfSealerOptions {
+  readonly disk: Disk;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly observer: Observer;
+  readonly machines: readonly StateMachine[];
+  readonly log: AppliedLog;
+  readonly replayer: Replayer;
+  readonly sealer: SnapshotSealer;
+  readonly snapshots: Snapshots;
+  /** `<database>/checkpoints/<install>` */
+  readonly checkpointDirectory: string;
+  /** Whether the group has this one voter: nobody else could give a rotten checkpoint back. */
+  isAlone(): boolean;
+  /** Log that is worth a snapshot, at least; default 1 GiB. */
+  readonly logBytesMin?: number;
+  /** A snapshot just made did not verify: the checkpoint itself is rotten, or the disk lies. */
+  readonly onRot?: (error: unknown) => void;
+}
+
+/**
+ * In a group of one, seals and verifies a snapshot whenever the log since the last exceeds max(1 GiB, half of the
+ * checkpoint's bytes), so that a checkpoint that rots can be rebuilt from it and the log.
+ */
+export class SelfSealer {
+  readonly #options: SelfSealerOptions;
+  readonly #logBytesMin: number;
+  /** What was replayed before this start and after the newest verified snapshot, as far as it can be told. */
+  readonly #bytesBeforeStart: number;
+  #bytesAtSeal = 0;
+  #sealedHere = false;
+  #thresholdBytes: number;
+  #nextLookBytes: number;
+  #running: Promise<void> | undefined;
+  #stopped = false;
+
+  constructor(options: SelfSealerOptions) {
+    this.#options = options;
+    this.#logBytesMin = options.logBytesMin ?? gibibyte;
+    this.#thresholdBytes = this.#logBytesMin;
+    this.#nextLookBytes = this.#logBytesMin;
+    this.#bytesBeforeStart = this.#estimateBytesBeforeStart();
+  }
+
+  /** What the Cleaner leaves: the log after the newest verified snapshot, up to twice of what is worth a new one. */
+  get rebuildHold(): RebuildHold | undefined {
+    const newest = this.#options.snapshots.newestVerifiedInstance;
+    if (newest === undefined || !this.#options.isAlone()) return undefined;
+    return { rebuildFrom: newest + 1, rebuildBytes: 2 * this.#thresholdBytes };
+  }
+
+  /** The checkpoint moved on. */
+  notify(): void {
+    if (this.#running !== undefined || this.#stopped || !this.#options.isAlone()) return;
+    if (this.#bytesSinceSeal() < this.#nextLookBytes) return;
+    this.#running = this.#consider().finally(() => {
+      this.#running = undefined;
+    });
+  }
+
+  /** Resolves when what is under way has ended. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#running;
+  }
+
+  async #consider(): Promise<void> {
+    const { observer, onRot } = this.#options;
+    try {
+      const half = Math.floor((await this.#checkpointBytes()) / 2);
+      this.#thresholdBytes = Math.max(this.#logBytesMin, half);
+      this.#nextLookBytes = this.#thresholdBytes;
+      if (this.#bytesSinceSeal() < this.#thresholdBytes) return;
+      await this.#sealAndVerify();
+    } catch (error) {
+      this.#nextLookBytes = this.#bytesSinceSeal() + retryBytes;
+      observer.report('error', 'self-seal-failed', { error: String(error) });
+      observer.count('self_seal_failures');
+      onRot?.(error);
+    }
+  }
+
+  async #sealAndVerify(): Promise<void> {
+    const { sealer, snapshots, disk, clock, random, machines, replayer } = this.#options;
+    const replayed = replayer.replayedBytes;
+    const { instance } = await sealer.create('automatic');
+    await verifySnapshot(`${snapshots.directory}/${instance}`, { disk, clock, random, machines });
+    await snapshots.verified(instance);
+    this.#bytesAtSeal = replayed;
+    this.#sealedHere = true;
+    this.#nextLookBytes = this.#thresholdBytes;
+    await snapshots.retain();
+  }
+
+  #bytesSinceSeal(): number {
+    const before = this.#sealedHere ? 0 : this.#bytesBeforeStart;
+    return before + this.#options.replayer.replayedBytes - this.#bytesAtSeal;
+  }
+
+  /** The Cleaner may have dropped log since the last snapshot: what is still held tells how large an instance is. */
+  #estimateBytesBeforeStart(): number {
+    const { log, replayer, snapshots } = this.#options;
+    const { checkpointInstance } = replayer;
+    const heldCount = checkpointInstance - log.minChosenInstance + 1;
+    if (heldCount <= 0) return 0;
+    const heldBytes = log.bytesFrom(log.minChosenInstance) - log.bytesFrom(checkpointInstance + 1);
+    const count = Math.max(0, checkpointInstance - (snapshots.newestVerifiedInstance ?? 0));
+    return Math.round((heldBytes / heldCount) * count);
+  }
+
+  async #checkpointBytes(): Promise<number> {
+    const files = await listFiles(this.#options.disk, this.#options.checkpointDirectory);
+    return files.reduce((sum, file) => sum + file.bytes, 0);
+  }
+}
