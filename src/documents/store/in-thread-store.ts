@@ -111,18 +111,7 @@ export class InThreadCheckpointStore implements CheckpointStore {
     return this.#write(async (opened) => {
       const transaction = this.#transaction ?? new OpenTransaction(this.#stated().state, opened.rows);
       this.#transaction = transaction;
-      const fingerprints: Uint8Array[] = [];
-      const events: EventEffect[] = [];
-      for (const { instance, value } of items) {
-        if (instance <= transaction.state.instance) {
-          fingerprints.push(noFingerprint);
-          continue;
-        }
-        const effects = executeInstance(transaction.state, transaction, instance, value, this.#hashes);
-        transaction.take(effects);
-        for (const event of effects.events) events.push(event);
-        fingerprints.push(effects.state.fingerprint);
-      }
+      const { fingerprints, events } = this.#inOneRead(opened.database, () => this.#executeAll(transaction, items));
       await opened.history.append(events);
       return fingerprints;
     });
@@ -259,6 +248,35 @@ export class InThreadCheckpointStore implements CheckpointStore {
     }
     this.#transaction = undefined;
     await this.#seal(opened);
+  }
+
+  #executeAll(
+    transaction: OpenTransaction,
+    items: readonly { readonly instance: number; readonly value: MachineValue | undefined }[],
+  ): { readonly fingerprints: Uint8Array[]; readonly events: EventEffect[] } {
+    const fingerprints: Uint8Array[] = [];
+    const events: EventEffect[] = [];
+    for (const { instance, value } of items) {
+      if (instance <= transaction.state.instance) {
+        fingerprints.push(noFingerprint);
+        continue;
+      }
+      const effects = executeInstance(transaction.state, transaction, instance, value, this.#hashes);
+      transaction.take(effects);
+      for (const event of effects.events) events.push(event);
+      fingerprints.push(effects.state.fingerprint);
+    }
+    return { fingerprints, events };
+  }
+
+  /** One read transaction for many point reads: taking SQLite's locks costs as much as a read does. */
+  #inOneRead<Value>(database: DatabaseSync, action: () => Value): Value {
+    translated(this.#path, () => database.exec('begin'));
+    try {
+      return action();
+    } finally {
+      translated(this.#path, () => database.exec('rollback'));
+    }
   }
 
   /** Not while frozen: files that a snapshot names may not go. For want of room the lines stay plain for now. */

@@ -1,4 +1,5 @@
 import { assert } from '../../base/assert.ts';
+import { dedupeKey } from '../machine/dedupe.ts';
 import type { DedupeEntry, DocumentRow, InstanceEffects, MachineState, StateView } from '../machine/types.ts';
 import { digestInterval } from './schema.ts';
 import type { VerifiedRows } from './verified-rows.ts';
@@ -49,7 +50,7 @@ export class OpenTransaction implements StateView {
   }
 
   dedupe(actor: string, key: string, line: number): DedupeEntry | undefined {
-    return this.#dedupe.get(dedupeName(actor, key, line)) ?? this.#committed.dedupe(actor, key, line);
+    return this.#dedupe.get(dedupeKey(actor, key, line)) ?? this.#committed.dedupe(actor, key, line);
   }
 
   /** Takes what an instance did. */
@@ -64,16 +65,19 @@ export class OpenTransaction implements StateView {
       looked.row = row;
       looked.changed = true;
     }
-    for (const entry of effects.dedupe) this.#dedupe.set(dedupeName(entry.actor, entry.key, entry.line), entry);
+    for (const entry of effects.dedupe) this.#dedupe.set(dedupeKey(entry.actor, entry.key, entry.line), entry);
     this.#state = effects.state;
   }
 
-  *changedRows(): Iterable<ChangedRow> {
+  /** In the order of their keys, so that neighbours in the table are written together. */
+  changedRows(): ChangedRow[] {
+    const changed: ChangedRow[] = [];
     for (const documents of this.#documents.values()) {
-      for (const { row, committedHash, changed } of documents.values()) {
-        if (changed && row !== undefined) yield { row, replacedHash: committedHash };
+      for (const { row, committedHash, changed: isChanged } of documents.values()) {
+        if (isChanged && row !== undefined) changed.push({ row, replacedHash: committedHash });
       }
     }
+    return changed.sort(byKey);
   }
 
   dedupeEntries(): Iterable<DedupeEntry> {
@@ -96,7 +100,7 @@ export class OpenTransaction implements StateView {
   }
 }
 
-/** One text a key: an actor cannot reach into the key's part, since its length comes first. */
-function dedupeName(actor: string, key: string, line: number): string {
-  return `${actor.length} ${actor}${line} ${key}`;
+function byKey({ row: left }: ChangedRow, { row: right }: ChangedRow): number {
+  if (left.collection !== right.collection) return left.collection < right.collection ? -1 : 1;
+  return left.documentId < right.documentId ? -1 : 1;
 }

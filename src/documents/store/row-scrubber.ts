@@ -2,7 +2,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { LoggosError } from '../../base/errors.ts';
 import type { Hashes } from '../../base/hashes.ts';
 import { addToDigest, subtractFromDigest, zeroDigest } from '../machine/digest.ts';
-import { type CommittedCheckpoint, dedupeOf, digestOf, metaOf, sql } from './schema.ts';
+import { type CommittedCheckpoint, dedupeOf, digestOf, documentOf, metaOf, sql } from './schema.ts';
 import { Statement } from './sqlite.ts';
 import { compareUtf8 } from './utf8-order.ts';
 import { isSame, verified } from './verified-rows.ts';
@@ -109,7 +109,7 @@ export class RowScrubber {
       after === undefined ? this.#firstDocuments.each() : this.#documentsAfter.each(after.collection, after.documentId);
     let bytes = 0;
     for (const columns of rows) {
-      const { row, hash } = verified(columns, this.#hashes);
+      const { row, hash } = verified(documentOf(columns), this.#hashes);
       this.#digest = addToDigest(this.#digest, hash);
       this.#documentCount += 1;
       this.#place = { table: 'documents', after: { collection: row.collection, documentId: row.documentId } };

@@ -57,10 +57,11 @@ export function createTables(database: DatabaseSync): void {
 }
 
 /** Columns of a document's row without its hash, in the order in which `documentOf` takes them. */
-export const documentColumns = 'collection, id, revision, position, time, deleted, back, body, hash';
+const contentColumns = 'revision, position, time, deleted, back, body, hash';
+const documentColumns = `collection, id, ${contentColumns}`;
 
 export const sql = {
-  readDocument: `select ${documentColumns} from documents where collection = ? and id = ?`,
+  readDocument: `select ${contentColumns} from documents where collection = ? and id = ?`,
   writeDocument: `replace into documents(${documentColumns}) values(?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   pageOfCollection: `select ${documentColumns} from documents where collection = ? and id > ? order by id limit ?`,
   firstOfCollection: `select ${documentColumns} from documents where collection = ? order by id limit ?`,
@@ -87,12 +88,19 @@ export interface StoredDocument {
   readonly hash: Uint8Array;
 }
 
+/** Of a row read with its key. */
 export function documentOf(columns: unknown): StoredDocument {
-  const [collection, documentId, revision, position, time, deleted, back, body, hash] = list(columns);
+  const [collection, documentId, ...content] = list(columns);
+  return documentWithKey(text(collection), text(documentId), content);
+}
+
+/** Of a row read by its key; the hash beside it covers the key too. */
+export function documentWithKey(collection: string, documentId: string, columns: unknown): StoredDocument {
+  const [revision, position, time, deleted, back, body, hash] = list(columns);
   return {
     row: {
-      collection: text(collection),
-      documentId: text(documentId),
+      collection,
+      documentId,
       revision: integer(revision),
       position: integer(position),
       time: integer(time),

@@ -7,6 +7,7 @@ import {
   damaged,
   dedupeOf,
   documentOf,
+  documentWithKey,
   metaOf,
   parseCommitted,
   type StoredDocument,
@@ -35,10 +36,7 @@ export class VerifiedRows {
   document(collection: string, documentId: string): StoredDocument | undefined {
     const columns = this.#document.get(collection, documentId);
     if (columns === undefined) return undefined;
-    const stored = verified(columns, this.#hashes);
-    // A page of the index that points elsewhere would answer with another document's true row.
-    if (stored.row.collection !== collection || stored.row.documentId !== documentId) damaged('a row has another key');
-    return stored;
+    return verified(documentWithKey(collection, documentId, columns), this.#hashes);
   }
 
   dedupe(actor: string, key: string, line: number): DedupeEntry | undefined {
@@ -50,7 +48,7 @@ export class VerifiedRows {
   page(collection: string, afterId: string | undefined, countMax: number): DocumentRow[] {
     const rows =
       afterId === undefined ? this.#firstPage.all(collection, countMax) : this.#page.all(collection, afterId, countMax);
-    return rows.map((columns) => verified(columns, this.#hashes).row);
+    return rows.map((columns) => verified(documentOf(columns), this.#hashes).row);
   }
 
   meta(key: string): string | undefined {
@@ -66,8 +64,7 @@ export class VerifiedRows {
 }
 
 /** @throws LoggosError `checkpoint-damaged` */
-export function verified(columns: unknown, hashes: Hashes): StoredDocument {
-  const stored = documentOf(columns);
+export function verified(stored: StoredDocument, hashes: Hashes): StoredDocument {
   if (!isSame(rowHash(stored.row, hashes), stored.hash)) damaged('a document row does not match its hash');
   return stored;
 }
