@@ -27,9 +27,17 @@ export interface DocumentReader {
   readonly histories: readonly { readonly id: string; readonly fork: number }[];
   /** The present row (a deleted one too); undefined: never was. */
   current(collection: string, documentId: string): DocumentRow | undefined;
-  /** The document as it was. @throws LoggosError `not-found` where it did not exist yet, `invalid-parameter` for the future */
+  /**
+   * The document as it was. A time beyond the last event's is taken as now: whether it lies in the future, the caller's
+   * clock knows.
+   * @throws LoggosError `not-found` where it did not exist yet; `invalid-parameter` for a revision or position beyond
+   * what is here; `history-trimmed` where its content was erased
+   */
   asOf(collection: string, documentId: string, at: AsOf): Promise<DocumentVersion>;
-  /** The document's event lines. `after`/`before` are exclusive positions. Undefined: the document never was. */
+  /**
+   * The document's event lines. `after`/`before` are exclusive positions. Fewer than `limit` only at the end, or where
+   * they would be more than about 16 MiB; never none where there is one. Undefined: the document never was.
+   */
   history(
     collection: string,
     documentId: string,
@@ -52,11 +60,14 @@ export interface DocumentReader {
   event(position: number): Promise<string | undefined>;
   /** Full chain hash (32 bytes) after a position; position 0: 32 zero bytes; undefined: above what is applied. */
   chainAt(position: number): Promise<Uint8Array | undefined>;
+  /** First 8 characters of the chain after a position, as its line shows them; undefined: above what is applied. */
+  chainPrefixAt(position: number): Promise<string | undefined>;
   /** The last position whose time is not later; 0: none. */
   positionAtTime(time: number): Promise<number>;
   /**
    * A page of a collection as of `pinned` (which the checkpoint must have reached: the caller waits for it), in id
-   * order after `afterId`; live documents only.
+   * order after `afterId`; live documents only. A page may have fewer than `limit` items, or none, and yet not be the
+   * last: where bodies are long or many documents deleted.
    * @returns `nextAfterId` while there may be more
    */
   page(
