@@ -1,13 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
-import { assert } from '../base/assert.ts';
 import type { Disk } from '../base/disk.ts';
 import { LoggosError } from '../base/errors.ts';
 import type { Hashes } from '../base/hashes.ts';
 import type { CheckpointFile, Fingerprint } from '../statemachine/state-machine.ts';
-import { ChainWalk, chainStart } from './history/chain-walk.ts';
 import { type HistoryEnd, parseHistoryEnd } from './history/history-end.ts';
 import { HistoryReader } from './history/history-reader.ts';
-import type { LineFacts } from './history/line-facts.ts';
+import { verifyHistory } from './history/verify-history.ts';
 import { type EventLine, parseEventLine } from './machine/event-line.ts';
 import { forkState } from './machine/fork.ts';
 import { CommitWriter } from './store/commit-writer.ts';
@@ -26,7 +24,6 @@ import { isSame, VerifiedRows } from './store/verified-rows.ts';
 
 const scanBytesMax = 4 * 1024 * 1024;
 const scanLinesMax = 8_192;
-const scrubBytes = 4 * 1024 * 1024;
 const historyCacheBytesMax = 8 * 1024 * 1024;
 
 /** What an opened checkpoint is read with. */
@@ -70,6 +67,7 @@ export class DocumentCheckpoint {
       await this.#checkFiles(directory, files);
       this.#checkDatabase(checkpoint);
       await this.#checkHistory(directory, checkpoint);
+      await this.#compareDocuments(directory, checkpoint);
       const { state, digest } = checkpoint.committed;
       return { instance: state.instance, fingerprint: state.fingerprint, digest: base64url(digest) };
     });
@@ -127,52 +125,57 @@ export class DocumentCheckpoint {
   #checkDatabase({ path, database, committed }: OpenCheckpoint): void {
     const [verdict] = new Statement(database, path, 'pragma integrity_check').get() as unknown[];
     if (verdict !== 'ok') damaged(`SQLite finds its database malformed (${String(verdict)})`);
-    const scrubber = new RowScrubber(database, path, this.#hashes);
-    for (;;) {
-      const step = scrubber.step(scrubBytes, committed);
-      if (step.damage !== undefined) throw notWhole(step.damage);
-      if (step.done) return;
-    }
+    const rows = new RowScrubber(database, path, this.#hashes);
+    while (!rows.step(Number.POSITIVE_INFINITY, committed).done);
   }
 
-  async #checkHistory(directory: string, { rows, committed, historyEnd }: OpenCheckpoint): Promise<void> {
-    const reader = new HistoryReader({
+  async #checkHistory(directory: string, { committed, historyEnd }: OpenCheckpoint): Promise<void> {
+    const { chain } = await verifyHistory({ ...this.#historyOf(directory), end: historyEnd });
+    if (!isSame(chain, committed.state.chain)) damaged('the history has another chain than the checkpoint states');
+  }
+
+  /** Every document is what the last event that names it says, and there are no others. */
+  async #compareDocuments(directory: string, { rows, committed, historyEnd }: OpenCheckpoint): Promise<void> {
+    const reader = new HistoryReader(this.#historyOf(directory));
+    reader.advance(historyEnd);
+    let scannedTo = 0;
+    let explainedCount = 0;
+    let erasedCount = 0;
+    while (scannedTo < historyEnd.position) {
+      const limits = { countMax: scanLinesMax, scanMax: scanLinesMax, bytesMax: scanBytesMax };
+      const { lines } = await reader.lines({ after: scannedTo, ...limits });
+      for (const { position, line } of lines) {
+        const event = parseEventLine(line);
+        if (event.erased === true) erasedCount += 1;
+        else if (isLastEvent(rows, event)) explainedCount += 1;
+        scannedTo = position;
+      }
+    }
+    // An erased event does not say whose it is: its document's row may have no other.
+    const unexplained = committed.documentCount - explainedCount;
+    if (unexplained < 0 || unexplained > erasedCount) damaged('there are documents that no event made');
+  }
+
+  #historyOf(directory: string) {
+    return {
       disk: this.#disk,
       directory: `${directory}/${historyDirectory}`,
       hashes: this.#hashes,
       cacheBytesMax: historyCacheBytesMax,
-    });
-    reader.advance(historyEnd);
-    const walk = new ChainWalk(this.#hashes, 0, chainStart);
-    let lastEventCount = 0;
-    let erasedCount = 0;
-    while (walk.position < historyEnd.position) {
-      const limits = { countMax: scanLinesMax, scanMax: scanLinesMax, bytesMax: scanBytesMax };
-      const { lines } = await reader.lines({ after: walk.position, ...limits });
-      assert(lines.length > 0, 'a scan goes on until the end of history');
-      for (const { position, line } of lines) {
-        const facts = walk.next(line) ?? damaged(`the line of position ${position} does not continue the chain`);
-        const event = parseEventLine(line);
-        if (event.erased === true) erasedCount += 1;
-        else if (isLastEvent(rows, event, facts)) lastEventCount += 1;
-      }
-    }
-    if (!isSame(walk.chain, committed.state.chain)) damaged('the history has another chain than the checkpoint states');
-    // An erased event does not say whose it is: its document's row may have no other.
-    const unexplained = committed.documentCount - lastEventCount;
-    if (unexplained < 0 || unexplained > erasedCount) damaged('there are documents that no event made');
+    };
   }
 }
 
 /** Whether this event made its document what its row says; then the two must agree. */
-function isLastEvent(rows: VerifiedRows, event: EventLine, { position, revision, time }: LineFacts): boolean {
-  const { collection = '', documentId = '' } = event;
+function isLastEvent(rows: VerifiedRows, event: EventLine): boolean {
+  const { collection = '', documentId = '', position, revision, time } = event;
   const row = rows.document(collection, documentId)?.row ?? damaged(`position ${position} has no document`);
   if (row.position !== position) {
     if (row.position < position) damaged(`a document is older than its event at position ${position}`);
     return false;
   }
-  if (row.revision !== revision || row.time !== time) damaged(`position ${position} and its document differ`);
+  if (row.revision !== revision || row.time !== Date.parse(time))
+    damaged(`position ${position} and its document differ`);
   const isDeletion = event.operation === 'deleted' || event.operation === 'expired';
   if (row.deleted !== isDeletion) damaged(`position ${position} and its document differ about a deletion`);
   if (event.document !== undefined && !isDeepStrictEqual(JSON.parse(row.body), event.document)) {

@@ -12,6 +12,7 @@ import type {
   StateMachine,
 } from '../statemachine/state-machine.ts';
 import { DocumentCheckpoint } from './document-checkpoint.ts';
+import { RecentRows } from './document-state-machine-recent-rows.ts';
 import { CheckpointReplay } from './document-state-machine-replay.ts';
 import type { LiveDocuments, TailView } from './live-documents.ts';
 import { executeInstance } from './machine/execute.ts';
@@ -24,6 +25,7 @@ import { base64url, databaseFile, historyDirectory } from './store/schema.ts';
 export const documentMachineId = 1;
 
 const tailBytesMaxDefault = 256 * 1024 * 1024;
+const recentRowsBytesMax = 16 * 1024 * 1024;
 
 export interface DocumentStateMachineOptions {
   /** Not opened yet. */
@@ -53,6 +55,7 @@ export class DocumentStateMachine implements StateMachine, LiveDocuments {
   readonly #replay: CheckpointReplay;
   readonly #checkpoint: DocumentCheckpoint;
   readonly #tail = new Tail();
+  readonly #recentRows = new RecentRows(recentRowsBytesMax);
   readonly #view: StateView;
   readonly #listeners = new Set<() => void>();
   #state: MachineState;
@@ -99,7 +102,11 @@ export class DocumentStateMachine implements StateMachine, LiveDocuments {
   }
 
   row(collection: string, documentId: string): DocumentRow | undefined {
-    return this.#tail.row(collection, documentId) ?? this.#liveRows.row(collection, documentId);
+    const known = this.#recentRows.get(collection, documentId) ?? this.#tail.row(collection, documentId);
+    if (known !== undefined) return known;
+    const row = this.#liveRows.row(collection, documentId);
+    if (row !== undefined) this.#recentRows.set(row);
+    return row;
   }
 
   onApplied(listener: () => void): () => void {
@@ -111,6 +118,7 @@ export class DocumentStateMachine implements StateMachine, LiveDocuments {
     assert(instance === this.#state.instance + 1, 'instances are executed in order, without gaps');
     const effects = executeInstance(this.#state, this.#view, instance, value, this.#hashes);
     this.#tail.push(effects);
+    for (const row of effects.rows) this.#recentRows.set(row);
     this.#state = effects.state;
     for (const listener of this.#listeners) listener();
     return { fingerprint: effects.state.fingerprint, outcomes: effects.outcomes };

@@ -9,12 +9,12 @@ import { HistoryWriter } from '../history/history-writer.ts';
 import { zeroDigest } from '../machine/digest.ts';
 import { executeInstance, initialState } from '../machine/execute.ts';
 import type { EventEffect } from '../machine/types.ts';
+import { CheckpointScrubber } from './checkpoint-scrubber.ts';
 import type { CheckpointHead, CheckpointStore, FrozenFiles } from './checkpoint-store.ts';
 import { CommitWriter } from './commit-writer.ts';
 import { copyFrozenDatabase } from './copy-database.ts';
 import { InOrder } from './in-order.ts';
 import { OpenTransaction } from './open-transaction.ts';
-import { RowScrubber } from './row-scrubber.ts';
 import {
   type CommittedCheckpoint,
   checkFormat,
@@ -58,7 +58,7 @@ interface Opened {
   readonly descriptor: DiskFile;
   readonly rows: VerifiedRows;
   readonly writer: CommitWriter;
-  readonly scrubber: RowScrubber;
+  readonly scrubber: CheckpointScrubber;
   readonly digestStatements: { readonly read: Statement; readonly below: Statement; readonly above: Statement };
   history: HistoryWriter;
 }
@@ -182,11 +182,7 @@ export class InThreadCheckpointStore implements CheckpointStore {
   }
 
   scrub(bytesMax: number): Promise<{ readonly bytes: number; readonly done: boolean; readonly damage?: string }> {
-    return this.#run(async ({ scrubber }) => {
-      const step = scrubber.step(bytesMax, this.#stated());
-      if (step.done) scrubber.restart();
-      return step;
-    });
+    return this.#run(({ scrubber }) => scrubber.step(bytesMax, this.#stated(), this.#historyEnd));
   }
 
   /** What was executed and not committed is dropped. Readers of the same files are closed before. */
@@ -243,7 +239,7 @@ export class InThreadCheckpointStore implements CheckpointStore {
     if (!transaction.isEmpty) {
       const historyEnd = await opened.history.sync();
       assert(historyEnd.position === transaction.state.position, 'history ends where the rows do');
-      this.#committed = opened.writer.commit(this.#stated(), transaction, historyEnd, opened.scrubber);
+      this.#committed = opened.writer.commit(this.#stated(), transaction, historyEnd, opened.scrubber.rows);
       this.#historyEnd = historyEnd;
     }
     this.#transaction = undefined;
@@ -316,7 +312,13 @@ export class InThreadCheckpointStore implements CheckpointStore {
         descriptor,
         rows,
         writer: new CommitWriter(database, this.#path, this.#hashes),
-        scrubber: new RowScrubber(database, this.#path, this.#hashes),
+        scrubber: new CheckpointScrubber({
+          database,
+          path: this.#path,
+          directory: this.#directory,
+          disk: this.#disk,
+          hashes: this.#hashes,
+        }),
         digestStatements: {
           read: new Statement(database, this.#path, sql.readDigest),
           below: new Statement(database, this.#path, sql.digestBelow),

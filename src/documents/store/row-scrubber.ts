@@ -7,7 +7,7 @@ import { Statement } from './sqlite.ts';
 import { compareUtf8 } from './utf8-order.ts';
 import { isSame, verified } from './verified-rows.ts';
 
-/** What a step read. `damage`: the first mismatch; the pass begins again after it. */
+/** What a step of a scrub read. `damage`: the first mismatch; the pass begins again after it. */
 export interface ScrubStep {
   readonly bytes: number;
   readonly done: boolean;
@@ -64,16 +64,13 @@ export class RowScrubber {
     this.#digest = addToDigest(this.#digest, hash);
   }
 
-  /** Reads on from where the last step ended; at least one row, then up to about `bytesMax`. */
-  step(bytesMax: number, committed: CommittedCheckpoint): ScrubStep {
+  /**
+   * Reads on from where the last step ended; at least one row, then up to about `bytesMax`.
+   * @throws LoggosError `checkpoint-damaged`
+   */
+  step(bytesMax: number, committed: CommittedCheckpoint): { readonly bytes: number; readonly done: boolean } {
     let bytes = 0;
-    try {
-      while (bytes < bytesMax && this.#place.table !== 'end') bytes += this.#read(bytesMax - bytes, committed);
-    } catch (error) {
-      if (!(error instanceof LoggosError) || error.code !== 'checkpoint-damaged') throw error;
-      this.restart();
-      return { bytes, done: false, damage: error.message };
-    }
+    while (bytes < bytesMax && this.#place.table !== 'end') bytes += this.#read(bytesMax - bytes, committed);
     return { bytes, done: this.#place.table === 'end' };
   }
 
