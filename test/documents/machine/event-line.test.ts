@@ -16,7 +16,9 @@ import {
 } from '../../../src/documents/machine/event-line.ts';
 import { hashes } from './hashes.ts';
 
-const sha256 = (...parts: Uint8Array[]) => createHash('sha256').update(Buffer.concat(parts)).digest();
+const sha256 = (...parts: Uint8Array[]) => {
+  return Uint8Array.from(createHash('sha256').update(Buffer.concat(parts)).digest());
+};
 const isDamage = (error: unknown) => error instanceof LoggosError && error.code === 'checkpoint-damaged';
 const previous = new Uint8Array(32).fill(7);
 
@@ -120,7 +122,7 @@ test('an erased line still links the chain, and shows nothing that a client sent
   assert.deepEqual(splitEventLine(erased), {
     header,
     chain: splitEventLine(erased).chain,
-    commitment: new Uint8Array(commitment),
+    commitment,
   });
   assert.deepEqual(chainAfterLine(previous, erased, hashes), chain);
   const event = parseEventLine(erased);
