@@ -1,5 +1,5 @@
-import { encodeProposal } from '../../../src/documents/machine/proposal.ts';
 import { printPayload } from '../../../src/documents/machine/event-line.ts';
+import { encodeProposal } from '../../../src/documents/machine/proposal.ts';
 import type { DocumentProposal, OperationKind, ProposedOperation } from '../../../src/documents/machine/types.ts';
 import type { MachineValue } from '../../../src/statemachine/state-machine.ts';
 
@@ -46,13 +46,16 @@ function proposed(id: string, operation: TestOperation, idempotencyKey: string |
     ...(content === undefined ? {} : { content: { field, json: JSON.stringify(content) } }),
   });
   const salt = new Uint8Array(16);
-  for (let index = 0; index < id.length; index++) salt[index % 16] = (salt[index % 16] ?? 0) * 31 + id.charCodeAt(index);
+  for (let index = 0; index < id.length; index++)
+    salt[index % 16] = (salt[index % 16] ?? 0) * 31 + id.charCodeAt(index);
   const common = { kind, collection, documentId, precondition: { kind: 'none' } } as const;
-  return kind === 'check' ? { ...common, payload: '', contentStart: 0, salt: new Uint8Array(0) } : { ...common, ...printed, salt };
+  return kind === 'check'
+    ? { ...common, payload: '', contentStart: 0, salt: new Uint8Array(0) }
+    : { ...common, ...printed, salt };
 }
 
 /** One instance's value. */
-export function valueOf(time: number, ...proposals: readonly TestProposal[]): MachineValue {
+export function machineValue(time: number, ...proposals: readonly TestProposal[]): MachineValue {
   return { time, proposals: proposals.map(proposalBytes) };
 }
 
