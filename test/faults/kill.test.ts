@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { freePort, request, ServerProcess, temporaryDirectory } from '../support/server-process.ts';
+
+const rounds = 20;
+const clientCount = 16;
+
+interface Attempt {
+  readonly documentId: string;
+  readonly value: number;
+  /** Undefined: no answer came before the kill. */
+  readonly acknowledged: { revision: number; position: number } | undefined;
+}
+
+/** Puts one value after another to documents of its own until the server is gone; each value is sent once. */
+async function writeUntilKilled(url: string, client: number, firstValue: number): Promise<Attempt[]> {
+  const attempts: Attempt[] = [];
+  for (let value = firstValue; ; value++) {
+    const documentId = `client-${client}-${value % 3}`;
+    try {
+      const answer = await request(`${url}/v1/documents/kill/${documentId}`, {
+        method: 'PUT',
+        body: JSON.stringify({ client, value }),
+      });
+      if (answer.status !== 200 && answer.status !== 201) {
+        attempts.push({ documentId, value, acknowledged: undefined });
+        continue;
+      }
+      const { revision, position } = JSON.parse(answer.text) as { revision: number; position: number };
+      attempts.push({ documentId, value, acknowledged: { revision, position } });
+    } catch {
+      attempts.push({ documentId, value, acknowledged: undefined });
+      return attempts;
+    }
+  }
+}
+
+interface Event {
+  position: number;
+  documentId: string;
+  revision: number;
+  document: { client: number; value: number };
+}
+
+async function allEvents(url: string): Promise<Event[]> {
+  const events: Event[] = [];
+  for (let after = '0'; ; ) {
+    const answer = await request(`${url}/v1/events?after=${after}&limit=1000`);
+    assert.equal(answer.status, 200, answer.text);
+    const page = JSON.parse(answer.text) as { items: Event[]; cursor: string };
+    events.push(...page.items);
+    if (page.items.length === 0) return events;
+    after = page.cursor;
+  }
+}
+
+test('kill -9 under load: every acknowledged write is there once, in order, with its revision', async (context) => {
+  const server = new ServerProcess(await temporaryDirectory(context), await freePort(), ['--segment-bytes', '4194304']);
+  context.after(() => server.kill());
+  const attempts = new Map<string, Attempt>();
+  const nextValues = Array.from({ length: clientCount }, () => 0);
+  for (let round = 0; round < rounds; round++) {
+    await server.start();
+    const writing = nextValues.map((value, client) => writeUntilKilled(server.url, client, value));
+    await new Promise((resolve) => setTimeout(resolve, 150 + ((round * 37) % 200)));
+    await server.kill();
+    for (const [client, made] of (await Promise.all(writing)).entries()) {
+      for (const attempt of made) attempts.set(`${client}:${attempt.value}`, attempt);
+      nextValues[client] = Math.max(...made.map((attempt) => attempt.value)) + 1;
+    }
+  }
+  await server.start();
+  const events = await allEvents(server.url);
+  const seen = new Map<string, Event>();
+  const revisions = new Map<string, number>();
+  for (const [index, event] of events.entries()) {
+    assert.equal(event.position, index + 1, 'positions have no gap');
+    const name = `${event.document.client}:${event.document.value}`;
+    assert(!seen.has(name), `${name} was written once`);
+    assert(attempts.has(name), `${name} was sent`);
+    seen.set(name, event);
+    const revision = (revisions.get(event.documentId) ?? 0) + 1;
+    assert.equal(event.revision, revision, 'revisions count up by one');
+    revisions.set(event.documentId, revision);
+  }
+  let acknowledgedCount = 0;
+  for (const [name, attempt] of attempts) {
+    if (attempt.acknowledged === undefined) continue;
+    acknowledgedCount++;
+    const event = seen.get(name);
+    assert(event !== undefined, `acknowledged ${name} is there`);
+    assert.equal(event.revision, attempt.acknowledged.revision);
+    assert.equal(event.position, attempt.acknowledged.position);
+  }
+  assert(acknowledgedCount > rounds * clientCount, `enough was written: ${acknowledgedCount}`);
+  // Each document reads as its last event left it.
+  const last = new Map(events.map((event) => [event.documentId, event]));
+  for (const [documentId, event] of last) {
+    const answer = await request(`${server.url}/v1/documents/kill/${documentId}`);
+    assert.deepEqual(JSON.parse(answer.text), event.document);
+    assert.equal(answer.headers.get('etag'), `"${event.revision}"`);
+  }
+  context.diagnostic(`${acknowledgedCount} acknowledged writes, ${events.length} events, ${rounds} kills`);
+});
