@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Disk } from '../base/disk.ts';
 import { LoggosError } from '../base/errors.ts';
 import type { Hashes } from '../base/hashes.ts';
-import type { CheckpointFile, Fingerprint } from '../statemachine/state-machine.ts';
+import type { CheckpointFile, Fingerprint, VerifiedCheckpoint } from '../statemachine/state-machine.ts';
 import { type HistoryEnd, parseHistoryEnd } from './history/history-end.ts';
 import { HistoryReader } from './history/history-reader.ts';
 import { verifyHistory } from './history/verify-history.ts';
@@ -59,17 +59,15 @@ export class DocumentCheckpoint {
    * and each document against the last event that changed it.
    * @throws LoggosError `snapshot-damaged`
    */
-  verify(
-    directory: string,
-    files: readonly CheckpointFile[],
-  ): Promise<{ readonly instance: number; readonly fingerprint: Fingerprint; readonly digest: string }> {
+  verify(directory: string, files: readonly CheckpointFile[]): Promise<VerifiedCheckpoint> {
     return this.#examine(directory, async (checkpoint) => {
       await this.#checkFiles(directory, files);
       this.#checkDatabase(checkpoint);
       await this.#checkHistory(directory, checkpoint);
       await this.#compareDocuments(directory, checkpoint);
       const { state, digest } = checkpoint.committed;
-      return { instance: state.instance, fingerprint: state.fingerprint, digest: base64url(digest) };
+      const { instance, fingerprint, position } = state;
+      return { instance, fingerprint, digest: base64url(digest), position, chain: base64url(state.chain) };
     });
   }
 

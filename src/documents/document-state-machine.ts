@@ -10,6 +10,7 @@ import type {
   Fingerprint,
   MachineValue,
   StateMachine,
+  VerifiedCheckpoint,
 } from '../statemachine/state-machine.ts';
 import { DocumentCheckpoint } from './document-checkpoint.ts';
 import { RecentRows } from './document-state-machine-recent-rows.ts';
@@ -182,10 +183,7 @@ export class DocumentStateMachine implements StateMachine, LiveDocuments {
     return this.#checkpoint.load(directory, files, instance);
   }
 
-  verifyCheckpointState(
-    directory: string,
-    files: readonly CheckpointFile[],
-  ): Promise<{ readonly instance: number; readonly fingerprint: Fingerprint; readonly digest: string }> {
+  verifyCheckpointState(directory: string, files: readonly CheckpointFile[]): Promise<VerifiedCheckpoint> {
     return this.#checkpoint.verify(directory, files);
   }
 
