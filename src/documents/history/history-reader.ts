@@ -35,6 +35,9 @@ export interface WalkRequest {
   readonly positionAfter?: number;
 }
 
+/** Takes a line whose place in the chain was verified. */
+export type LineListener = (line: string, facts: LineFacts) => void;
+
 /** A frame that `HistoryReader.check` found whole. */
 export interface CheckedFrame {
   readonly lastPosition: number;
@@ -177,9 +180,10 @@ export class HistoryReader {
   /**
    * Reads the frame that holds a position from the disk, cached or not, and recomputes the chain over it.
    * @param chain - c before `position`, where the caller knows it from the frame before
+   * @param onLine - called with each line from `position` on, once it is verified
    * @throws LoggosError `checkpoint-damaged`
    */
-  async check(position: number, chain?: Uint8Array): Promise<CheckedFrame> {
+  async check(position: number, chain?: Uint8Array, onLine?: LineListener): Promise<CheckedFrame> {
     const frame = await this.#frames.frameAt(position, true);
     const { firstPosition, fileName } = frame;
     const known = position === firstPosition ? chain : undefined;
@@ -189,7 +193,8 @@ export class HistoryReader {
       throw damagedFile(fileName, 'its index states another chain', firstPosition);
     }
     const lastPosition = Math.min(lastPositionOf(frame), this.end.position);
-    const walk = this.#walkChain(frame, before, lastPosition);
+    const listener = onLine === undefined ? undefined : fromPosition(position, onLine);
+    const walk = this.#walkChain(frame, before, lastPosition, listener);
     if (frame.chainAfter !== undefined && lastPosition === lastPositionOf(frame)) {
       if (!isEqual(frame.chainAfter, walk.chain))
         throw damagedFile(fileName, 'its index states another chain', lastPosition);
@@ -222,11 +227,13 @@ export class HistoryReader {
     return frame.chainBefore ?? this.#knownChains.get(frame.firstPosition);
   }
 
-  #walkChain(frame: Frame, chainBefore: Uint8Array, lastPosition: number): ChainWalk {
+  #walkChain(frame: Frame, chainBefore: Uint8Array, lastPosition: number, onLine?: LineListener): ChainWalk {
     const walk = new ChainWalk(this.#hashes, frame.firstPosition - 1, chainBefore);
     for (let position = frame.firstPosition; position <= lastPosition; position++) {
-      if (walk.next(lineIn(frame, position)) !== undefined) continue;
-      throw damagedFile(frame.fileName, 'a line does not continue the chain', position);
+      const line = lineIn(frame, position);
+      const facts = walk.next(line);
+      if (facts === undefined) throw damagedFile(frame.fileName, 'a line does not continue the chain', position);
+      onLine?.(line, facts);
     }
     return walk;
   }
@@ -238,6 +245,12 @@ function lineIn(frame: Frame, position: number): string {
     throw damagedFile(frame.fileName, 'another line stands there', position);
   }
   return line;
+}
+
+function fromPosition(position: number, onLine: LineListener): LineListener {
+  return (line, facts) => {
+    if (facts.position >= position) onLine(line, facts);
+  };
 }
 
 function lastPositionOf(frame: Frame): number {

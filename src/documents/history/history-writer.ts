@@ -10,12 +10,14 @@ import { readPlainFile, writeFileWhole, writeWhole } from './file-access.ts';
 import { fileIsFull, type HistoryCuts, historyCuts, plainFileName, sealedFileName, sealingFileName } from './format.ts';
 import { emptyHistory, type HistoryEnd } from './history-end.ts';
 import { openHistory } from './open-history.ts';
-import { readSealedIndex, sealLines } from './sealed-file.ts';
+import { type ChainMark, readSealedIndex, sealLines } from './sealed-file.ts';
 
 /** Lines wait here until there are so many, or until they are synced. */
 const BUFFER_BYTES = 1024 * 1024;
 /** Of one UTF-16 code unit. */
 const UTF8_BYTES_MAX = 3;
+/** Between two marks, at least. */
+const MARK_POSITIONS = 8;
 const NEWLINE = 0x0a;
 
 /** A file of plain lines; `end` values count what is written, not what waits in the buffer. */
@@ -48,6 +50,8 @@ export class HistoryWriter {
   #sealedBytes = 0;
   /** The last position in sealed files and c after it; undefined until it is needed. */
   #chainAfterSealed: { readonly position: number; readonly chain: Uint8Array } | undefined;
+  /** In files that are not sealed yet; ascending. */
+  #marks: ChainMark[] = [];
   #directoryIsSynced = true;
 
   constructor(options: {
@@ -74,6 +78,7 @@ export class HistoryWriter {
     this.#plain = opened.plain.map((file) => ({ ...file, file: undefined, isSynced: true }));
     this.#buffered = 0;
     this.#chainAfterSealed = undefined;
+    this.#marks = [];
     this.#directoryIsSynced = true;
   }
 
@@ -93,8 +98,11 @@ export class HistoryWriter {
     return [...this.#sealed, ...plain];
   }
 
-  /** Takes lines in order, without gaps. They are not durable, and perhaps not yet written. */
-  async append(lines: readonly HistoryLine[]): Promise<void> {
+  /**
+   * Takes lines in order, without gaps. They are not durable, and perhaps not yet written.
+   * @param chainAfter - c after the last of them, which saves hashing when the file is sealed; the caller leaves it alone
+   */
+  async append(lines: readonly HistoryLine[], chainAfter?: Uint8Array): Promise<void> {
     for (const { position, line } of lines) {
       assert(position === this.#position + 1, 'history is appended in order, without gaps');
       let file = this.#plain.at(-1);
@@ -106,6 +114,8 @@ export class HistoryWriter {
       file.last = position;
       this.#position = position;
     }
+    const isMark = this.#position >= (this.#marks.at(-1)?.position ?? 0) + MARK_POSITIONS;
+    if (chainAfter !== undefined && isMark) this.#marks.push({ position: this.#position, chain: chainAfter });
   }
 
   /** Makes durable what was appended. The answer is what the commit has to state. */
@@ -193,13 +203,23 @@ export class HistoryWriter {
     const name = sealedFileName(file.first, file.last);
     const chainBefore = await this.#chainBefore(file.first);
     const plain = await readPlainFile(this.#disk, plainPath, file);
-    const { bytes, chainAfter } = sealLines(plain, file.first, chainBefore, this.#hashes, this.#cuts);
+    const marks = this.#marks.filter(({ position }) => position >= file.first && position <= file.last);
+    const { first } = file;
+    const { bytes, chainAfter } = sealLines({
+      plain,
+      first,
+      chainBefore,
+      marks,
+      hashes: this.#hashes,
+      cuts: this.#cuts,
+    });
     await writeFileWhole(this.#disk, `${this.#directory}/${sealingFileName(file.first)}`, bytes);
     await this.#disk.rename(`${this.#directory}/${sealingFileName(file.first)}`, `${this.#directory}/${name}`);
     await this.#disk.syncDirectory(this.#directory);
     await closeFile(file);
     await this.#disk.remove(plainPath);
     this.#plain.shift();
+    this.#marks = this.#marks.filter(({ position }) => position > file.last);
     this.#sealed.push({ name, bytes: bytes.length, sealed: true });
     this.#sealedBytes += bytes.length;
     this.#chainAfterSealed = { position: file.last, chain: chainAfter };

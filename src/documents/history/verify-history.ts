@@ -7,7 +7,7 @@ import { damagedFile, missingPosition } from './damage.ts';
 import { plainFileName } from './format.ts';
 import type { HistoryEnd, PlainFileEnd } from './history-end.ts';
 import { findSealed, listHistory } from './history-files.ts';
-import { HistoryReader } from './history-reader.ts';
+import { HistoryReader, type LineListener } from './history-reader.ts';
 import { countLines, endsWithNewline } from './lines.ts';
 
 const READ_BYTES_MAX = 1024 * 1024;
@@ -31,6 +31,7 @@ export interface VerifiedHistory {
  * Reads every history file in a directory that nobody writes to and recomputes commitments and chain from the lines
  * alone, erased ones too.
  * @param options.end - what the commit states, where it is known; else the files' own end is taken, to the last byte
+ * @param options.onLine - called with each line, in order, once it is verified
  * @param options.onProgress - called with the bytes of lines read so far
  * @throws LoggosError `snapshot-damaged`: the first thing that is wrong, with file and position
  */
@@ -39,6 +40,7 @@ export async function verifyHistory(options: {
   readonly directory: string;
   readonly hashes: Hashes;
   readonly end?: HistoryEnd;
+  readonly onLine?: LineListener;
   readonly onProgress?: (bytes: number) => void;
 }): Promise<VerifiedHistory> {
   try {
@@ -46,7 +48,7 @@ export async function verifyHistory(options: {
     reader.advance(options.end ?? (await endOfFiles(options.disk, options.directory)));
     const verifier = new HistoryVerifier(reader);
     for (;;) {
-      const { done } = await verifier.step(READ_BYTES_MAX);
+      const { done } = await verifier.step(READ_BYTES_MAX, options.onLine);
       options.onProgress?.(verifier.verified.bytes);
       if (done) return verifier.verified;
     }
@@ -84,11 +86,11 @@ export class HistoryVerifier {
    * Verifies whole frames until `bytesMax` bytes of lines or more were read, or the committed end is reached.
    * @throws LoggosError `checkpoint-damaged`
    */
-  async step(bytesMax: number): Promise<{ readonly bytes: number; readonly done: boolean }> {
+  async step(bytesMax: number, onLine?: LineListener): Promise<{ readonly bytes: number; readonly done: boolean }> {
     const startBytes = this.#bytes;
     while (this.#position < this.#reader.end.position && this.#bytes - startBytes < bytesMax) {
       const first = this.#position + 1;
-      const { lastPosition, lastTime, chain, bytes } = await this.#reader.check(first, this.#chain);
+      const { lastPosition, lastTime, chain, bytes } = await this.#reader.check(first, this.#chain, onLine);
       if (lastTime < this.#lastTime) {
         throw new LoggosError('checkpoint-damaged', `Time goes back after position ${this.#position}.`, {
           position: first,
