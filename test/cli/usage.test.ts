@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { test } from 'node:test';
+import { loggos } from '../support/server-process.ts';
+
+const nobody = 'http://127.0.0.1:9';
+
+test('every command is explained with an example', async () => {
+  const { stdout } = await loggos('--help');
+  const commands = [...stdout.matchAll(/^ {2}([a-z]+) /gm)].map((match) => match[1] ?? '');
+  const expected = ['serve', 'get', 'put', 'patch', 'rm', 'history', 'diff', 'events', 'backup', 'verify', 'restore'];
+  for (const name of [...expected, 'snapshot', 'status', 'log', 'config']) {
+    assert.ok(commands.includes(name), `${name} is a command`);
+  }
+  assert.match(stdout, /Exit codes: 0 done, 1 failed, 2 usage, .*75/);
+  const groups = { snapshot: ['save', 'list', 'status'], log: ['show', 'check'] };
+  const paths = commands.filter((name) => name !== 'help').flatMap((name) => leaves(name, groups));
+  const helps = await Promise.all(paths.map((path) => loggos(...path, '--help')));
+  helps.forEach(({ code, stdout: help }, index) => {
+    assert.equal(code, 0, paths[index]?.join(' '));
+    assert.match(help, /Example:\n {2}\$ .*loggos /, paths[index]?.join(' '));
+  });
+});
+
+test('a mistake in usage is one line and exit code 2', async () => {
+  const mistakes = [
+    ['serve', '--htp', '127.0.0.1:1'],
+    ['serve', '--http', 'nowhere'],
+    ['serve', '--http', '0.0.0.0:0'],
+    ['serve', '--config', '/nowhere.json'],
+    ['get'],
+    ['frobnicate'],
+    ['diff', 'c', 'd', 'one', 'two'],
+    ['put', 'c', 'd', '@/nowhere.json', '--url', nobody],
+    ['backup', '--url', nobody],
+  ];
+  for (const words of mistakes) {
+    const { code, stdout, stderr } = await loggos(...words);
+    assert.equal(code, 2, words.join(' '));
+    assert.match(stderr, /^loggos: [^\n]+\n$/, words.join(' '));
+    assert.equal(stdout, '');
+  }
+});
+
+test('a server that does not answer is one line and exit code 1', async () => {
+  for (const words of [['get', 'c', 'd'], ['put', 'c', 'd', '{}'], ['status'], ['events'], ['snapshot', 'list']]) {
+    const { code, stderr } = await loggos(...words, '--url', nobody);
+    assert.equal(code, 1, words.join(' '));
+    assert.match(stderr, /^loggos: no answer from http:\/\/127\.0\.0\.1:9[^\n]*\n$/);
+  }
+});
+
+test('config shows where each value came from', async () => {
+  const directory = mkdtempSync(`${tmpdir()}/loggos-config-`);
+  try {
+    writeFileSync(`${directory}/loggos.json`, '{"segmentBytes":"8MiB"}');
+    const { code, stdout } = await loggos(
+      'config',
+      '--json',
+      '--config',
+      `${directory}/loggos.json`,
+      '--deadline',
+      '2s',
+    );
+    assert.equal(code, 0);
+    const rows = new Map(
+      stdout
+        .trim()
+        .split('\n')
+        .map((line) => [JSON.parse(line).setting, JSON.parse(line)]),
+    );
+    assert.equal(rows.get('segmentBytes').value, '8MiB');
+    assert.match(rows.get('segmentBytes').origin, /file/);
+    assert.equal(rows.get('deadline').origin, '--deadline');
+    assert.equal(rows.get('http').origin, 'default');
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+});
+
+function leaves(name: string, groups: Readonly<Record<string, readonly string[]>>): string[][] {
+  return groups[name]?.map((child) => [name, child]) ?? [[name]];
+}
