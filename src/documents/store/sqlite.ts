@@ -3,6 +3,7 @@ import { DiskError } from '../../base/disk.ts';
 import { LoggosError } from '../../base/errors.ts';
 
 /** SQLite's own numbers for what went wrong (its extended codes carry them in the low byte). */
+const sqliteError = 1;
 const sqliteCorrupt = 11;
 const sqliteFull = 13;
 const sqliteNotADatabase = 26;
@@ -44,7 +45,7 @@ export class Statement {
 
   constructor(database: DatabaseSync, path: string, text: string) {
     this.#path = path;
-    this.#statement = translated(path, () => database.prepare(text));
+    this.#statement = prepared(database, path, text);
     this.#statement.setReturnArrays(true);
   }
 
@@ -89,6 +90,16 @@ export function translated<Value>(path: string, action: () => Value): Value {
   try {
     return action();
   } catch (error) {
+    throw storageFailure(error, path);
+  }
+}
+
+/** Our own statements fit our own tables: where one does not, the schema is not what was written. */
+function prepared(database: DatabaseSync, path: string, text: string): StatementSync {
+  try {
+    return database.prepare(text);
+  } catch (error) {
+    if (error instanceof Error && 'errcode' in error && error.errcode === sqliteError) throw damage(error);
     throw storageFailure(error, path);
   }
 }

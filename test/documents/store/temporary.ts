@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after } from 'node:test';
 import { zstdDecompressSync } from 'node:zlib';
+import type { Disk } from '../../../src/base/disk.ts';
 import type { CheckpointStore } from '../../../src/documents/store/checkpoint-store.ts';
 import { InThreadCheckpointStore } from '../../../src/documents/store/in-thread-store.ts';
 import type { MachineValue } from '../../../src/statemachine/state-machine.ts';
@@ -29,7 +30,7 @@ export function copyOf(directory: string): string {
   return copy;
 }
 
-export function storeIn(directory: string, disk = new SyncDisk()): InThreadCheckpointStore {
+export function storeIn(directory: string, disk: Disk = new SyncDisk()): InThreadCheckpointStore {
   return new InThreadCheckpointStore({ directory, historyId, disk, hashes: systemHashes });
 }
 
