@@ -107,6 +107,22 @@ test('a power cut at any call of the disk leaves exactly the committed lines, an
   }
 });
 
+test('a sealed file has a durable name before the plain one goes, also where a boot finishes what a killed process began', async () => {
+  const events = eventsOf(25, 3);
+  for (let seed = 0; seed < 40; seed++) {
+    const disk = new CrashDisk();
+    const writer = await openWriter(disk);
+    await writer.append(events);
+    const end = await writer.sync();
+    // Of sealing: create, write, sync, rename; killed before the directory is synced.
+    assert.ok(await untilPowerCut(disk, disk.operations + 4, () => writer.sealReady(end)));
+    assert.ok([...disk.files.keys()].some((path) => path.endsWith('.zst')));
+    await untilPowerCut(disk, disk.operations + (seed % 4), () => openWriter(disk, end));
+    const reader = readerOf(disk.afterPowerCut(randomOf(seed)), end);
+    for (const { position, line } of events) assert.equal(await reader.line(position), line, `seed ${seed}`);
+  }
+});
+
 /** Whether the action was cut off. */
 async function untilPowerCut(disk: CrashDisk, cutAt: number, action: () => Promise<unknown>): Promise<boolean> {
   disk.cutAt = cutAt;
