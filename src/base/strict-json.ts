@@ -24,7 +24,7 @@ export function parseStrictJson(bytes: Uint8Array, limits: JsonLimits): unknown 
   const keyCount = scan(bytes, limits);
   const value: unknown = JSON.parse(text);
   // Duplicates vanish in `JSON.parse`, and what they held with them: they are there exactly where the counts differ.
-  if (countKeys(value) !== keyCount) throw duplicateKey(bytes);
+  if (keyCount > 0 && countKeys([value]) !== keyCount) throw duplicateKey(bytes);
   return value;
 }
 
@@ -123,9 +123,11 @@ const closeBrace = 0x7d;
 function skipSpace(bytes: Uint8Array, start: number): number {
   let at = start;
   for (;;) {
-    const byte = bytes[at];
-    if (byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09) at++;
-    else return at;
+    const byte = bytes[at] ?? 0;
+    // Compact JSON has none.
+    if (byte > 0x20) return at;
+    if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) return at;
+    at++;
   }
 }
 
@@ -151,15 +153,20 @@ function isProtoKey(bytes: Uint8Array, start: number, end: number): boolean {
   return JSON.parse(utf8.decode(bytes.subarray(start, end))) === '__proto__';
 }
 
+/** 1 for each byte that stands for itself in a string; the end of the bytes reads as 0, which does not. */
+const plain = Uint8Array.from({ length: 256 }, (_, byte) =>
+  byte < 0x20 || byte === quote || byte === backslash ? 0 : 1,
+);
+
 /** @returns where the text goes on after the closing quote */
 function scanString(bytes: Uint8Array, start: number): number {
   let at = start + 1;
   for (;;) {
-    const byte = bytes[at] ?? 0;
+    while (plain[bytes[at] ?? 0] === 1) at++;
+    const byte = bytes[at];
     if (byte === quote) return at + 1;
-    if (byte < 0x20) throw syntax(bytes, at);
-    if (byte === backslash) at = scanEscape(bytes, at);
-    else at++;
+    if (byte !== backslash) throw syntax(bytes, at);
+    at = scanEscape(bytes, at);
   }
 }
 
@@ -276,16 +283,13 @@ function integerDigits(printed: string): string {
 }
 
 /** Recursion is bounded by the limit on depth, which the scanner has enforced. */
-function countKeys(value: unknown): number {
-  if (typeof value !== 'object' || value === null) return 0;
-  let count = 0;
-  if (Array.isArray(value)) {
-    for (let index = 0; index < value.length; index++) count += countKeys(value[index]);
-    return count;
+function countKeys(value: object): number {
+  const values: unknown[] = Array.isArray(value) ? value : Object.values(value);
+  let count = values === value ? 0 : values.length;
+  for (let index = 0; index < values.length; index++) {
+    const inner = values[index];
+    if (typeof inner === 'object' && inner !== null) count += countKeys(inner);
   }
-  const values: unknown[] = Object.values(value);
-  count = values.length;
-  for (let index = 0; index < values.length; index++) count += countKeys(values[index]);
   return count;
 }
 

@@ -2,16 +2,16 @@ const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789
 /** Two characters for each 12 bits. */
 const pairs = Array.from({ length: 4096 }, (_, bits) => `${alphabet[bits >> 6]}${alphabet[bits & 63]}`);
 
-/** Base64url without padding. */
-export function toBase64url(bytes: Uint8Array): string {
+/** Base64url without padding, of the first `length` bytes. */
+export function toBase64url(bytes: Uint8Array, length: number = bytes.length): string {
   let text = '';
   let at = 0;
-  for (; at + 3 <= bytes.length; at += 3) {
+  for (; at + 3 <= length; at += 3) {
     const bits = (unit(bytes, at) << 16) | (unit(bytes, at + 1) << 8) | unit(bytes, at + 2);
     text += `${pairs[bits >> 12]}${pairs[bits & 0xfff]}`;
   }
-  if (bytes.length - at === 1) text += pairs[unit(bytes, at) << 4];
-  if (bytes.length - at === 2) {
+  if (length - at === 1) text += pairs[unit(bytes, at) << 4];
+  if (length - at === 2) {
     const bits = (unit(bytes, at) << 10) | (unit(bytes, at + 1) << 2);
     text += `${pairs[bits >> 6]}${alphabet[bits & 63]}`;
   }

@@ -7,13 +7,11 @@ const nothing = new Uint8Array(0);
  */
 export class ByteReader {
   readonly #bytes: Uint8Array;
-  readonly #view: DataView;
   #at = 0;
   #failed = false;
 
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
   get failed(): boolean {
@@ -30,18 +28,14 @@ export class ByteReader {
 
   /** 8 bytes; one that is not a safe integer fails. */
   integer(): number {
-    if (!this.#has(8)) return 0;
-    const value = this.#view.getUint32(this.#at) * 0x1_0000_0000 + this.#view.getUint32(this.#at + 4);
-    this.#at += 8;
+    const value = this.count() * 0x1_0000_0000 + this.count();
     if (!Number.isSafeInteger(value)) this.fail();
     return value;
   }
 
   count(): number {
     if (!this.#has(4)) return 0;
-    const value = this.#view.getUint32(this.#at);
-    this.#at += 4;
-    return value;
+    return ((this.byte() * 256 + this.byte()) * 256 + this.byte()) * 256 + this.byte();
   }
 
   text(): string {

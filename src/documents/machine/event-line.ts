@@ -22,7 +22,7 @@ export interface EventHeader {
   readonly time: string;
   readonly operation: EventOperation;
   readonly revision: number;
-  readonly transaction?: { readonly first: number; readonly last: number };
+  readonly transaction?: { readonly first: number; readonly last: number } | undefined;
   readonly back: readonly number[];
   /** Of the payload's UTF-8. */
   readonly payloadBytes: number;
@@ -108,7 +108,7 @@ export function printErasedLine(header: string, chain: Uint8Array, commitment: U
 
 /** As a line shows it: the first 8 characters of the chain hash in base64url. */
 export function chainPrefix(chain: Uint8Array): string {
-  return toBase64url(chain.subarray(0, 6));
+  return toBase64url(chain, 6);
 }
 
 const writer = new ByteWriter();

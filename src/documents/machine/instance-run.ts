@@ -163,7 +163,7 @@ export class InstanceRun {
       time: this.#timeText,
       operation: event,
       revision,
-      ...(transaction === undefined ? undefined : { transaction }),
+      transaction,
       back,
       payloadBytes: committed.length - salt.length,
     });

@@ -155,7 +155,7 @@ function bytesOf(events: readonly EventEffect[], rows: readonly DocumentRow[], d
   for (const { position, body } of rows) {
     // A body at the end of its line is a slice of it; the result of a patch is a text of its own.
     const line = events[position - first]?.line ?? '';
-    if (!line.startsWith(body, line.length - 1 - body.length)) bytes += body.length;
+    if (line.slice(-body.length - 1, -1) !== body) bytes += body.length;
   }
   for (const { result } of dedupe) bytes += result.length;
   return bytes;
