@@ -12,7 +12,6 @@ import {
 } from './checkpoint-configuration.ts';
 import { Cleaner, type LogHold } from './cleaner.ts';
 import type { CurrentCheckpoint } from './current.ts';
-import type { DecodeValue } from './replay-transaction.ts';
 import { Replayer, type ReplayerStatus } from './replayer.ts';
 import { SelfSealer } from './self-sealer.ts';
 import { fileLocks, type ReaderLocks } from './snapshot-locks.ts';
@@ -31,8 +30,6 @@ export interface CheckpointManagerOptions {
   readonly current: CurrentCheckpoint;
   readonly machines: readonly StateMachine[];
   readonly log: AppliedLog;
-  /** `decodeChosenValue` of `paxos/`. */
-  readonly decodeValue: DecodeValue;
   /** For `log` in the status. */
   logSize(): { readonly segments: number; readonly bytes: number };
   /** Whether the group has this one voter. */
@@ -84,7 +81,7 @@ export class CheckpointManager {
   #configuring: Promise<unknown> = Promise.resolve();
 
   private constructor(options: CheckpointManagerOptions, configuration: CheckpointConfiguration, snapshots: Snapshots) {
-    const { disk, clock, random, observer, machines, log, current, database, decodeValue, onBroken, onRot } = options;
+    const { disk, clock, random, observer, machines, log, current, database, onBroken, onRot } = options;
     this.#options = options;
     this.#configuration = configuration;
     this.#snapshots = snapshots;
@@ -92,7 +89,6 @@ export class CheckpointManager {
       machines,
       log,
       group: current.group,
-      decodeValue,
       clock,
       observer,
       onCheckpoint: () => this.#onCheckpoint(),

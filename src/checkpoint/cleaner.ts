@@ -10,7 +10,7 @@ const stepPauseMs = 10;
 const retryMs = 1_000;
 /** Not sooner than so after a pass does it look whether log became too old. */
 const expiryMsMin = 1_000;
-const expiryMsMax = 3_600_000;
+const expiryMsMax = 86_400_000;
 
 /** How much log stays below the checkpoint, for replicas that lag. */
 export interface CleanerLimits {

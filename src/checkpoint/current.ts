@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import type { Disk } from '../base/disk.ts';
 import { LoggosError } from '../base/errors.ts';
-import { readSmallFile, replaceFile, trashPrefix } from './files.ts';
+import { makeDurableDirectory, readSmallFile, replaceFile, trashPrefix } from './files.ts';
 import { GroupFile } from './group-file.ts';
 import { printSealed, readSealed } from './sealed-json.ts';
 
@@ -84,8 +84,8 @@ async function makeFirst(disk: Disk, databaseDirectory: string): Promise<number>
     );
   }
   const directory = checkpointDirectory(databaseDirectory, 1);
-  await disk.makeDirectory(directory);
-  await disk.syncDirectory(`${databaseDirectory}/checkpoints`);
+  // checkpoints/, the database's directory, and databases/ may be new too.
+  await makeDurableDirectory(disk, directory, 4);
   await writeCurrent(disk, databaseDirectory, 1);
   return 1;
 }

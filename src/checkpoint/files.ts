@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { dirname } from 'node:path';
 import { assert } from '../base/assert.ts';
 import { type Disk, DiskError, type DiskFile } from '../base/disk.ts';
 import { LoggosError } from '../base/errors.ts';
@@ -114,6 +115,16 @@ export async function copyFile(disk: Disk, from: string, to: string): Promise<vo
       }
     });
   });
+}
+
+/** Makes a directory, and its entries in the directories above it durable: as many as may be new. */
+export async function makeDurableDirectory(disk: Disk, path: string, newLevels: number): Promise<void> {
+  await disk.makeDirectory(path);
+  let parent = path;
+  for (let level = 0; level < newLevels; level += 1) {
+    parent = dirname(parent);
+    await disk.syncDirectory(parent);
+  }
 }
 
 /** A file's directory below `root`, made where it is absent. */

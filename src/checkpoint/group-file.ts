@@ -35,10 +35,10 @@ export interface Group {
 
 const member = z.strictObject({
   id: z.int().min(1),
-  name: z.string().min(1).max(256),
+  name: z.string(),
   incarnation: z.string().regex(/^[0-9a-f]{16}$/),
   role: z.enum(['voter', 'learner']),
-  address: z.string().max(1024),
+  address: z.string(),
 });
 const history = z.strictObject({
   id: z.string().min(1).max(128),

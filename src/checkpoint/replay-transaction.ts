@@ -1,13 +1,10 @@
 import { assert } from '../base/assert.ts';
 import { LoggosError } from '../base/errors.ts';
 import type { LogRecord } from '../log/log.ts';
-import type { ChosenValue } from '../paxos/chosen-value.ts';
+import { type ChosenValue, decodeChosenValue } from '../paxos/chosen-value.ts';
 import type { MachineValue, StateMachine } from '../statemachine/state-machine.ts';
 import type { AppliedLog } from './applied-log.ts';
 import type { GroupFile } from './group-file.ts';
-
-/** `decodeChosenValue` of `paxos/`. */
-export type DecodeValue = (bytes: Uint8Array) => ChosenValue;
 
 /** Read from the log at once. */
 const readBytesMax = 4 * 1024 * 1024;
@@ -20,7 +17,6 @@ export class Transaction {
   readonly #machines: readonly StateMachine[];
   readonly #log: AppliedLog;
   readonly #group: GroupFile;
-  readonly #decodeValue: DecodeValue;
   #lastInstance: number;
   #eventCount = 0;
   #bytes = 0;
@@ -30,13 +26,11 @@ export class Transaction {
     readonly machines: readonly StateMachine[];
     readonly log: AppliedLog;
     readonly group: GroupFile;
-    readonly decodeValue: DecodeValue;
     readonly firstInstance: number;
   }) {
     this.#machines = options.machines;
     this.#log = options.log;
     this.#group = options.group;
-    this.#decodeValue = options.decodeValue;
     this.#lastInstance = options.firstInstance - 1;
   }
 
@@ -95,7 +89,10 @@ export class Transaction {
   /** Hands one instance to every machine that lacks it, without waiting for the one before. */
   #begin({ instance, value }: LogRecord, executions: Promise<void>[]): void {
     assert(instance === this.#lastInstance + 1, 'instances are replayed in order, without gaps');
-    const chosen = this.#decodeValue(value);
+    const chosen = decodeChosenValue(value);
+    if (chosen === undefined) {
+      throw new LoggosError('log-damaged', `Instance ${instance} holds no value that this version reads`);
+    }
     const machineValue = this.#valueOf(instance, chosen);
     for (const machine of this.#machines) {
       if (instance <= machine.checkpointInstance()) continue;

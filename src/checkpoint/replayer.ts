@@ -6,7 +6,7 @@ import type { StateMachine } from '../statemachine/state-machine.ts';
 import type { AppliedLog } from './applied-log.ts';
 import type { GroupFile } from './group-file.ts';
 import { InstanceWaiters } from './instance-waiters.ts';
-import { type DecodeValue, Transaction } from './replay-transaction.ts';
+import { Transaction } from './replay-transaction.ts';
 
 /** Every transaction ends where this divides the instance: there the digest is recorded (FORMATS). */
 export const digestInterval = 1_000;
@@ -27,7 +27,6 @@ export interface ReplayerOptions {
   readonly machines: readonly StateMachine[];
   readonly log: AppliedLog;
   readonly group: GroupFile;
-  readonly decodeValue: DecodeValue;
   readonly clock: Clock;
   readonly observer: Observer;
   /** Told after each durable step with the group's checkpoint instance. */
@@ -217,12 +216,12 @@ export class Replayer {
 
   /** One transaction: read, execute, compare, commit. Answers false after a failure, which `#failed` has noted. */
   async #transact(target = Number.MAX_SAFE_INTEGER): Promise<boolean> {
-    const { machines, log, group, decodeValue, clock, observer } = this.#options;
+    const { machines, log, group, clock, observer } = this.#options;
     const startedAt = clock.monotonic();
     const before = this.checkpointInstance;
     try {
       const lastInstance = Math.min(target, log.appliedInstance, nextMultiple(before + 1));
-      const transaction = new Transaction({ machines, log, group, decodeValue, firstInstance: before + 1 });
+      const transaction = new Transaction({ machines, log, group, firstInstance: before + 1 });
       await transaction.execute({ lastInstance, eventCountMax: this.#eventCountMax, bytesMax: transactionBytesMax });
       // Synced before the commit that covers its newest entry (FORMATS).
       await group.save();

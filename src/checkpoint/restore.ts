@@ -5,7 +5,7 @@ import type { Observer } from '../base/observer.ts';
 import type { Random } from '../base/random.ts';
 import type { StateMachine } from '../statemachine/state-machine.ts';
 import { checkpointDirectory, machineDirectory, writeCurrent } from './current.ts';
-import { replaceFile } from './files.ts';
+import { makeDurableDirectory, replaceFile } from './files.ts';
 import { type Group, groupFileName, presentHistory, printGroup } from './group-file.ts';
 import { type Identity, identityFileName, writeIdentity } from './identity-file.ts';
 import { copySnapshot, loadMachines, syncTree } from './install.ts';
@@ -72,8 +72,7 @@ export async function restoreBackup(options: RestoreOptions): Promise<RestoreRep
   }
   if (state === 'unfinished-restore') await removeLeftovers(disk, dataDirectory);
   try {
-    await disk.makeDirectory(`${dataDirectory}/${restoringName}`);
-    await disk.syncDirectory(dataDirectory);
+    await makeDurableDirectory(disk, `${dataDirectory}/${restoringName}`, 2);
     const report = await build(options);
     if (dryRun) await removeLeftovers(disk, dataDirectory);
     else await switchOver(disk, dataDirectory, report.identity);

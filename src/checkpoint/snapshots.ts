@@ -3,7 +3,7 @@ import type { Disk } from '../base/disk.ts';
 import { LoggosError } from '../base/errors.ts';
 import type { Observer } from '../base/observer.ts';
 import type { Random } from '../base/random.ts';
-import { discardDirectory, readSmallFile, trashPrefix, writeNewFile } from './files.ts';
+import { discardDirectory, makeDurableDirectory, readSmallFile, trashPrefix, writeNewFile } from './files.ts';
 import { type Manifest, manifestBytesMax, manifestName, readManifest, type SealedManifest } from './manifest.ts';
 import { randomId } from './random-id.ts';
 import type { ReaderLocks } from './snapshot-locks.ts';
@@ -79,7 +79,7 @@ export class Snapshots {
   static async open(options: SnapshotsOptions): Promise<Snapshots> {
     const { disk, directory, observer } = options;
     const snapshots = new Snapshots(options);
-    await disk.makeDirectory(directory);
+    await makeDurableDirectory(disk, directory, 1);
     for (const name of await disk.list(directory)) {
       if (name.startsWith(sealingPrefix) || name.startsWith(trashPrefix)) await disk.removeTree(`${directory}/${name}`);
       else if (/^[1-9][0-9]*$/.test(name)) {
