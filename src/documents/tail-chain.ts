@@ -1,4 +1,4 @@
-import { assert, InvariantError } from '../base/assert.ts';
+import { assert } from '../base/assert.ts';
 import type { Hashes } from '../base/hashes.ts';
 import { ChainWalk, chainStart } from './history/chain-walk.ts';
 import type { LiveDocuments } from './live-documents.ts';
@@ -8,7 +8,6 @@ import type { CheckpointReader } from './store/checkpoint-reader.ts';
 const MARK_POSITIONS = 256;
 /** Lines hashed before others have a turn. */
 const STRIDE_POSITIONS = 1_000;
-const TRIES_MAX = 3;
 
 interface Mark {
   readonly position: number;
@@ -35,17 +34,19 @@ export class TailChain {
 
   /** @returns 32 bytes; undefined: above what is applied */
   async at(position: number): Promise<Uint8Array | undefined> {
-    for (let tries = 0; tries < TRIES_MAX; tries++) {
+    for (let prunedTo = -1; ; ) {
       const { state, tail } = this.#live;
       if (position === 0) return chainStart;
       if (position < 0 || position > state.position) return undefined;
       if (position === state.position) return state.chain;
-      if (tail.firstPosition === 0 || position < tail.firstPosition) return this.#checkpoint.chainAt(position);
+      const { firstPosition } = tail;
+      if (firstPosition === 0 || position < firstPosition) return this.#checkpoint.chainAt(position);
+      assert(firstPosition > prunedTo, 'what the tail does not hold is in the checkpoint');
       const chain = await this.#inTail(position);
       if (chain !== undefined) return chain;
-      // Pruned while it was hashed: the checkpoint holds it now.
+      // Pruned while it was hashed; each time further, until the checkpoint holds it.
+      prunedTo = firstPosition;
     }
-    throw new InvariantError('what the tail does not hold is in the checkpoint', { position });
   }
 
   async #inTail(position: number): Promise<Uint8Array | undefined> {
