@@ -19,6 +19,7 @@ const UTF8_BYTES_MAX = 3;
 /** Between two marks, at least. */
 const MARK_POSITIONS = 8;
 const NEWLINE = 0x0a;
+const encoder = new TextEncoder();
 
 /** A file of plain lines; `end` values count what is written, not what waits in the buffer. */
 interface PlainFile {
@@ -174,7 +175,7 @@ export class HistoryWriter {
   /** False where the line may not fit. */
   #tryBuffer(line: string): boolean {
     if (BUFFER_BYTES - this.#buffered < line.length * UTF8_BYTES_MAX + 1) return false;
-    this.#buffered += this.#buffer.write(line, this.#buffered, 'utf8');
+    this.#buffered += encoder.encodeInto(line, this.#buffer.subarray(this.#buffered)).written;
     this.#buffer[this.#buffered++] = NEWLINE;
     return true;
   }
