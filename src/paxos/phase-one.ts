@@ -1,0 +1,80 @@
+import { type Ballot, compareBallots, type ReplicaId } from './ballot.ts';
+import type { CannotTellProof, Promised } from './messages.ts';
+import { isQuorum } from './quorum.ts';
+
+/** What a leader may propose at an instance, as far as the promises in hand say. */
+export type Verdict =
+  /** A value that may have been chosen: the one of the highest ballot must be proposed again. */
+  | { readonly kind: 'value'; readonly value: Uint8Array }
+  /** A full quorum never accepted anything: nothing was chosen, and the leader is free. */
+  | { readonly kind: 'never' }
+  /** More promises, or the chosen value itself, must come first. */
+  | { readonly kind: 'open' };
+
+/** The promises to one ballot, by who gave them, with what they list made easy to look up. */
+export class Promises {
+  /** The newest instance that any promise lists; above it a definite promise says *never*. 0: none. */
+  lastListed = 0;
+  readonly #byReplica = new Map<ReplicaId, Answers>();
+
+  /** The first answer counts: a repeated one says the same or less. */
+  add(from: ReplicaId, promised: Promised): void {
+    if (this.#byReplica.has(from)) return;
+    const answers = new Answers(promised);
+    this.#byReplica.set(from, answers);
+    this.lastListed = Math.max(this.lastListed, answers.lastListed);
+  }
+
+  from(voters: readonly ReplicaId[]): boolean {
+    return isQuorum(voters, new Set(this.#byReplica.keys()));
+  }
+
+  /**
+   * The verdict on an instance that is not known to be chosen. Only definite answers count towards the quorum, also
+   * where a value was found: one that cannot tell may have accepted another value at a higher ballot.
+   */
+  verdict(instance: number, voters: readonly ReplicaId[]): Verdict {
+    const everyVoterAnswered = voters.every((voter) => this.#byReplica.has(voter));
+    const definite = new Set<ReplicaId>();
+    let highest: { readonly ballot: Ballot; readonly value: Uint8Array } | undefined;
+    for (const [replica, answers] of this.#byReplica) {
+      if (!voters.includes(replica)) continue;
+      const answer = answers.of(instance);
+      if (answer === 'truncated') return { kind: 'open' }; // Truncated is not empty (B3): it is learned, never filled.
+      if (answer === 'damaged' || (answer === 'ambiguous' && !everyVoterAnswered)) continue;
+      definite.add(replica);
+      if (typeof answer === 'string') continue;
+      if (highest === undefined || compareBallots(answer.ballot, highest.ballot) > 0) highest = answer;
+    }
+    if (!isQuorum(voters, definite)) return { kind: 'open' };
+    return highest === undefined ? { kind: 'never' } : { kind: 'value', value: highest.value };
+  }
+}
+
+/** What one acceptor said, instance by instance. */
+class Answers {
+  readonly lastListed: number;
+  readonly #promised: Promised;
+  readonly #accepted = new Map<number, { readonly ballot: Ballot; readonly value: Uint8Array }>();
+  readonly #cannotTell = new Map<number, CannotTellProof>();
+
+  constructor(promised: Promised) {
+    this.#promised = promised;
+    for (const vote of promised.accepted) this.#accepted.set(vote.instance, vote);
+    for (const { instance, proof } of promised.cannotTell) this.#cannotTell.set(instance, proof);
+    this.lastListed = Math.max(0, ...this.#accepted.keys(), ...this.#cannotTell.keys());
+  }
+
+  of(
+    instance: number,
+  ): { readonly ballot: Ballot; readonly value: Uint8Array } | 'never' | 'truncated' | CannotTellProof {
+    const { truncatedTo, cannotTellAbove } = this.#promised;
+    if (instance <= truncatedTo) return 'truncated';
+    const vote = this.#accepted.get(instance);
+    if (vote !== undefined) return vote;
+    const proof = this.#cannotTell.get(instance);
+    if (proof !== undefined) return proof;
+    if (cannotTellAbove !== undefined && instance > cannotTellAbove.instance) return cannotTellAbove.proof;
+    return 'never';
+  }
+}

@@ -1,0 +1,27 @@
+/** Bounds of one replica's queues and how long it goes on; see each for what more and less of it does. */
+export interface ReplicaLimits {
+  /** Proposals in one value, in bytes; a larger proposal goes alone. More: fewer instances, each later. */
+  readonly batchBytesMax: number;
+  /** Proposals in one value. */
+  readonly batchCountMax: number;
+  /** Values on their way to this replica's disk. 1: a batch forms while the one before is synced; 2: the disk never waits. */
+  readonly appendsInFlightMax: number;
+  /** Proposals waiting to be batched, in bytes; beyond it `busy`. */
+  readonly waitingBytesMax: number;
+  /** Reads that wait to be confirmed or for an instance; beyond it `busy`. */
+  readonly waitingReadsMax: number;
+  /** How often deadlines are looked at, in milliseconds: an answer at a deadline is at most this late. */
+  readonly deadlineSweepMs: number;
+  /** How long `stop` waits for what is in flight, in milliseconds. */
+  readonly stopGraceMs: number;
+}
+
+export const defaultReplicaLimits: ReplicaLimits = {
+  batchBytesMax: 1024 * 1024,
+  batchCountMax: 4096,
+  appendsInFlightMax: 2,
+  waitingBytesMax: 64 * 1024 * 1024,
+  waitingReadsMax: 65_536,
+  deadlineSweepMs: 20,
+  stopGraceMs: 2_000,
+};
