@@ -1,0 +1,106 @@
+import { type Request, Router } from 'express';
+import { pageQuery } from '../api/documents.ts';
+import { mediaTypes } from '../api/headers.ts';
+import type { DocumentVersion } from '../documents/document-reader.ts';
+import { printTime } from '../documents/machine/utc-time.ts';
+import type { Answer, Answering } from './answer.ts';
+import { collectBounded } from './bounded-pages.ts';
+import type { Database } from './database.ts';
+import { checkCollection } from './document-target.ts';
+import type { HttpServices } from './http-services.ts';
+import { nextLink } from './links.ts';
+import { otherMethods } from './methods.ts';
+import { requireJsonAccepted } from './negotiation.ts';
+import { checkHistory, positionHeaders, presentHistory } from './positions.ts';
+import { parseQuery } from './query.ts';
+import { invalidParameter } from './refusal.ts';
+import { readable } from './waiting.ts';
+
+/** Where the next page goes on: opaque to clients, and checked when it comes back. */
+interface PageCursor {
+  /** All pages are as of the position of the first one. */
+  readonly pinned: number;
+  readonly afterId: string;
+  readonly history: string;
+}
+
+/** Pages of a collection's documents, in the order of their ids. */
+export function documentPageRoutes(database: Database, services: HttpServices, answer: Answering): Router {
+  const router = Router({ caseSensitive: true, strict: true });
+
+  async function page(request: Request): Promise<Answer> {
+    const { collection } = request.params as { collection: string };
+    checkCollection(collection);
+    requireJsonAccepted(request);
+    const query = parseQuery(request, pageQuery);
+    const cursor = query.cursor === undefined ? undefined : decodeCursor(query.cursor);
+    const deadline = await readable(request, database, services, query);
+    const { read } = database;
+    if (cursor !== undefined) checkHistory(read.histories, cursor.history, cursor.pinned);
+    const pinned = cursor?.pinned ?? read.position;
+    await database.checkpointReached(pinned, deadline);
+    let afterId = cursor?.afterId;
+    let hasMore = true;
+    const { items } = await collectBounded<DocumentVersion>({
+      limit: query.limit ?? 100,
+      bytesMax: services.settings.pageBytesMax,
+      bytesOf: ({ body }) => body.length,
+      fetch: async (count) => {
+        const fetched: DocumentVersion[] = [];
+        while (hasMore && fetched.length < count) {
+          const limit = count - fetched.length;
+          const part = await read.page(collection, { limit, pinned, ...(afterId === undefined ? {} : { afterId }) });
+          fetched.push(...part.items);
+          hasMore = part.nextAfterId !== undefined;
+          afterId = part.nextAfterId;
+        }
+        return fetched;
+      },
+    });
+    const next =
+      hasMore && afterId !== undefined
+        ? encodeCursor({ pinned, afterId, history: presentHistory(database) })
+        : undefined;
+    const cursorText = next === undefined ? '' : `,"cursor":${JSON.stringify(next)}`;
+    return {
+      status: 200,
+      headers: {
+        'Cache-Control': 'no-cache',
+        ...positionHeaders(database, pinned),
+        ...(next === undefined ? {} : nextLink(request, { cursor: next })),
+      },
+      body: `{"items":[${items.map(printEntry).join(',')}]${cursorText}}`,
+    };
+  }
+
+  router
+    .route('/documents/:collection')
+    .get(answer(page))
+    .all(answer(otherMethods('GET, HEAD, POST', { 'Accept-Post': mediaTypes.json })));
+  return router;
+}
+
+function printEntry({ documentId, revision, position, time, body }: DocumentVersion): string {
+  const head = `{"id":${JSON.stringify(documentId)},"revision":${revision},"position":${position}`;
+  return `${head},"time":"${printTime(time)}","document":${body}}`;
+}
+
+function encodeCursor({ pinned, afterId, history }: PageCursor): string {
+  return Buffer.from(JSON.stringify([1, pinned, history, afterId])).toString('base64url');
+}
+
+function decodeCursor(text: string): PageCursor {
+  try {
+    const parts: unknown = JSON.parse(Buffer.from(text, 'base64url').toString());
+    if (Array.isArray(parts)) {
+      const [version, pinned, history, afterId] = parts as unknown[];
+      const isSound = version === 1 && Number.isSafeInteger(pinned) && Number(pinned) >= 0;
+      if (isSound && typeof history === 'string' && typeof afterId === 'string') {
+        return { pinned: Number(pinned), history, afterId };
+      }
+    }
+  } catch {
+    // Not ours: refused below.
+  }
+  throw invalidParameter('cursor', 'the cursor is not one that a page answered with');
+}

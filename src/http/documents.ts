@@ -1,0 +1,162 @@
+import { type Request, Router } from 'express';
+import { type DocumentQuery, documentQuery } from '../api/documents.ts';
+import { mediaTypes, responseHeaders } from '../api/headers.ts';
+import { printJson } from '../base/strict-json.ts';
+import { checkPatch } from '../documents/machine/json-patch.ts';
+import { tagOf } from '../documents/machine/row.ts';
+import type { Answer, Answering } from './answer.ts';
+import { bodyType, parseBody, readBody, requirePostType, requirePutType } from './body.ts';
+import type { Database } from './database.ts';
+import { checkObject, presentRow, printDocument, revisionConflict } from './document-content.ts';
+import { checkCollection, type DocumentTarget, documentTarget } from './document-target.ts';
+import { readVersion } from './document-versions.ts';
+import { readCondition, writePrecondition } from './entity-tags.ts';
+import type { HttpServices } from './http-services.ts';
+import { otherMethods } from './methods.ts';
+import { preferredReturn, requireJsonAccepted } from './negotiation.ts';
+import { presentHistory } from './positions.ts';
+import { hasQuery, parseQuery, requireNoQuery } from './query.ts';
+import { Refusal } from './refusal.ts';
+import { readable } from './waiting.ts';
+import { type AppliedOutcome, onlyResult, write, writeBody, writeHeaders } from './writing.ts';
+
+const acceptPatch = { 'Accept-Patch': `${mediaTypes.mergePatch}, ${mediaTypes.jsonPatch}` };
+/** Of a read without a query string. */
+const presentRead: DocumentQuery = {};
+
+/** Present documents: written, changed, read. This router stands first: its routes are the hot ones. */
+export function documentRoutes(database: Database, services: HttpServices, answer: Answering): Router {
+  const router = Router({ caseSensitive: true, strict: true });
+
+  async function get(request: Request): Promise<Answer> {
+    const target = documentTarget(request);
+    requireJsonAccepted(request);
+    const query = hasQuery(request) ? parseQuery(request, documentQuery) : presentRead;
+    if (query !== presentRead && asksForThePast(query)) {
+      return readVersion(request, database, services, target, query);
+    }
+    await readable(request, database, services, query);
+    const row = presentRow(database, target);
+    const tag = tagOf(row.position, row.revision, database.read.histories);
+    const headers: Record<string, string | number> = {
+      ETag: `"${tag}"`,
+      'Cache-Control': 'no-cache',
+      [responseHeaders.position]: database.read.position,
+      [responseHeaders.history]: presentHistory(database),
+    };
+    const condition = readCondition(request.headers, tag);
+    if (condition === 'not-modified') return { status: 304, headers };
+    if (condition === 'mismatch') throw revisionConflict(row.revision);
+    return { status: 200, headers, body: row.body };
+  }
+
+  async function put(request: Request): Promise<Answer> {
+    const target = documentTarget(request);
+    requireNoQuery(request);
+    requirePutType(request);
+    const precondition = writePrecondition(request.headers);
+    const body = await readBody(request, services.settings.bodyBytesMax);
+    const json = printDocument(parseBody(body, database), database);
+    const content = { field: 'document', json } as const;
+    const outcome = await write(request, database, services, [{ kind: 'put', ...target, precondition, content }], body);
+    return wholeAnswer(request, outcome, json);
+  }
+
+  async function post(request: Request): Promise<Answer> {
+    const { collection } = request.params as { collection: string };
+    checkCollection(collection);
+    requireNoQuery(request);
+    requirePostType(request);
+    const body = await readBody(request, services.settings.bodyBytesMax);
+    const json = printDocument(parseBody(body, database), database);
+    const operation = {
+      kind: 'create',
+      collection,
+      documentId: services.ids(),
+      precondition: { kind: 'absent' },
+      content: { field: 'document', json },
+    } as const;
+    const outcome = await write(request, database, services, [operation], body);
+    const { documentId } = onlyResult(outcome);
+    const location = `${request.baseUrl}/documents/${collection}/${encodeURIComponent(documentId)}`;
+    const answered = wholeAnswer(request, outcome, json);
+    return { ...answered, status: 201, headers: { ...answered.headers, Location: location } };
+  }
+
+  async function patch(request: Request): Promise<Answer> {
+    const target = documentTarget(request);
+    requireNoQuery(request);
+    const kind = patchKind(request);
+    const precondition = writePrecondition(request.headers);
+    const body = await readBody(request, services.settings.bodyBytesMax);
+    const value = parseBody(body, database);
+    if (kind === 'patch') checkPatch(value);
+    else checkObject(value);
+    const content = { field: 'patch', json: printJson(value) } as const;
+    const outcome = await write(request, database, services, [{ kind, ...target, precondition, content }], body);
+    const document = preferredReturn(request) === 'representation' ? await contentAfter(target, outcome) : '';
+    return wholeAnswer(request, outcome, document);
+  }
+
+  async function remove(request: Request): Promise<Answer> {
+    const target = documentTarget(request);
+    requireNoQuery(request);
+    const precondition = writePrecondition(request.headers);
+    const body = await readBody(request, services.settings.bodyBytesMax);
+    const outcome = await write(request, database, services, [{ kind: 'delete', ...target, precondition }], body);
+    const headers = writeHeaders(database, outcome, onlyResult(outcome));
+    if (preferredReturn(request) !== 'representation') return { status: 204, headers };
+    const deleted = await database.read.asOf(target.collection, target.documentId, {
+      revision: onlyResult(outcome).revision - 1,
+    });
+    return { status: 200, headers: { ...headers, ...preferenceApplied('representation') }, body: deleted.body };
+  }
+
+  /** @param document - what was written, for `return=representation` */
+  function wholeAnswer(request: Request, outcome: AppliedOutcome, document: string): Answer {
+    const result = onlyResult(outcome);
+    const headers = writeHeaders(database, outcome, result);
+    const status = result.created ? 201 : 200;
+    const preferred = preferredReturn(request);
+    if (preferred === undefined) return { status, headers, body: writeBody(outcome, result) };
+    Object.assign(headers, preferenceApplied(preferred));
+    if (preferred === 'representation') return { status, headers, body: document };
+    return { status: result.created ? 201 : 204, headers };
+  }
+
+  /** The document right after a write: the present row, unless another write was faster. */
+  async function contentAfter(target: DocumentTarget, outcome: AppliedOutcome): Promise<string> {
+    const { revision } = onlyResult(outcome);
+    const row = database.read.current(target.collection, target.documentId);
+    if (row?.revision === revision) return row.body;
+    return (await database.read.asOf(target.collection, target.documentId, { revision })).body;
+  }
+
+  router
+    .route('/documents/:collection/:id')
+    .get(answer(get))
+    .put(answer(put))
+    .patch(answer(patch))
+    .delete(answer(remove))
+    .all(answer(otherMethods('GET, HEAD, PUT, PATCH, DELETE', acceptPatch)));
+  router.post('/documents/:collection', answer(post));
+  return router;
+}
+
+/** Whether any of the parameters that say a moment is given. */
+function asksForThePast({ revision, position, time, history }: DocumentQuery): boolean {
+  return revision !== undefined || position !== undefined || time !== undefined || history !== undefined;
+}
+
+function patchKind(request: Request): 'merge' | 'patch' {
+  const type = bodyType(request, acceptPatch);
+  if (type === mediaTypes.mergePatch) return 'merge';
+  if (type === mediaTypes.jsonPatch) return 'patch';
+  throw new Refusal('unsupported-media-type', 'a PATCH is a merge patch or a JSON Patch, by its Content-Type', {
+    headers: acceptPatch,
+  });
+}
+
+function preferenceApplied(preferred: 'representation' | 'minimal'): Record<string, string> {
+  return { 'Preference-Applied': `return=${preferred}` };
+}

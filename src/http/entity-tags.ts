@@ -1,0 +1,46 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Precondition } from '../documents/machine/types.ts';
+import { invalidParameter } from './refusal.ts';
+
+/** The most tags that one condition may list. */
+const tagsMax = 100;
+const tagPattern = /^(?:W\/)?"([\x21\x23-\x7e]*)"$/;
+
+/** The tags of a condition header, without quotes and `W/` (proxies weaken tags when they compress); or `*`. */
+export function parseTags(header: string, text: string): '*' | readonly string[] {
+  if (text.trim() === '*') return '*';
+  const tags = text.split(',', tagsMax + 1).map((part) => tagPattern.exec(part.trim())?.[1]);
+  if (tags.length > tagsMax || tags.includes(undefined)) {
+    throw invalidParameter(header, `${header} is * or quoted entity tags, such as "7"`);
+  }
+  return tags as string[];
+}
+
+/** What `If-Match` or `If-None-Match` asks of the document that is written. */
+export function writePrecondition(headers: IncomingHttpHeaders): Precondition {
+  const match = headers['if-match'];
+  const noneMatch = headers['if-none-match'];
+  if (match === undefined && noneMatch === undefined) return { kind: 'none' };
+  if (match !== undefined && noneMatch !== undefined) {
+    throw invalidParameter('If-None-Match', 'a write takes If-Match or If-None-Match, not both');
+  }
+  if (match !== undefined) {
+    const tags = parseTags('If-Match', match);
+    return tags === '*' ? { kind: 'present' } : { kind: 'tags', tags };
+  }
+  const tags = parseTags('If-None-Match', noneMatch ?? '');
+  return tags === '*' ? { kind: 'absent' } : { kind: 'not-tags', tags };
+}
+
+/** What the conditions of a GET or HEAD make of a representation with `tag`. */
+export function readCondition(headers: IncomingHttpHeaders, tag: string): 'send' | 'not-modified' | 'mismatch' {
+  const match = headers['if-match'];
+  if (match !== undefined) {
+    const tags = parseTags('If-Match', match);
+    if (tags !== '*' && !tags.includes(tag)) return 'mismatch';
+  }
+  const noneMatch = headers['if-none-match'];
+  if (noneMatch === undefined) return 'send';
+  const tags = parseTags('If-None-Match', noneMatch);
+  return tags === '*' || tags.includes(tag) ? 'not-modified' : 'send';
+}

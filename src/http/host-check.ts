@@ -1,0 +1,36 @@
+import { isIP } from 'node:net';
+import type { NextFunction, Request, Response } from 'express';
+import type { HttpSettings } from './http-services.ts';
+import { Refusal } from './refusal.ts';
+
+/** Remembered `Host` headers that passed: the same few come all the time. */
+const rememberedMax = 64;
+
+/**
+ * Refuses a `Host` that is neither an address nor a configured name, so that a web page whose name was made to point
+ * to this machine (DNS rebinding) reads and writes nothing.
+ */
+export function hostCheck({ hosts }: HttpSettings) {
+  const names = new Set(hosts.map((host) => host.toLowerCase()));
+  const remembered = new Set<string>();
+  return (request: Request, _response: Response, next: NextFunction): void => {
+    const { host } = request.headers;
+    // HTTP/1.0 may leave it out: no browser does.
+    if (host === undefined || remembered.has(host)) {
+      next();
+      return;
+    }
+    if (!isOurs(host, names)) {
+      next(new Refusal('wrong-cluster', 'the Host of the request is not a name of this server'));
+      return;
+    }
+    if (remembered.size < rememberedMax) remembered.add(host);
+    next();
+  };
+}
+
+function isOurs(host: string, names: ReadonlySet<string>): boolean {
+  const [, bracketed, plain] = /^(?:\[([^\]]*)\]|([^:]*))(?::\d{0,5})?$/.exec(host) ?? [];
+  if (bracketed !== undefined) return isIP(bracketed) === 6;
+  return plain !== undefined && (isIP(plain) === 4 || names.has(plain.toLowerCase()));
+}

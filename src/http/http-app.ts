@@ -1,0 +1,111 @@
+import express, { type Express, type Request, type Response, Router } from 'express';
+import { LoggosError } from '../base/errors.ts';
+import { answering } from './answer.ts';
+import { AppliedFeed } from './applied-feed.ts';
+import { checkpointRoutes } from './checkpoint.ts';
+import { clusterRoutes } from './cluster.ts';
+import type { Database } from './database.ts';
+import { documentPageRoutes } from './document-pages.ts';
+import { documentVersionRoutes } from './document-versions.ts';
+import { documentRoutes } from './documents.ts';
+import { eventRoutes } from './events.ts';
+import { healthRoutes } from './health.ts';
+import { hostCheck } from './host-check.ts';
+import type { HttpServices } from './http-services.ts';
+import { openApiRoutes } from './openapi.ts';
+import { problemHandler } from './problem-answer.ts';
+import { snapshotRoutes } from './snapshots.ts';
+import { StreamCount } from './stream-count.ts';
+import { transactionRoutes } from './transactions.ts';
+
+export interface HttpAppOptions extends HttpServices {
+  /** By name; `main` is also what `/v1` serves. Looked up at each request: databases may come and go. */
+  readonly databases: ReadonlyMap<string, Database>;
+  /** The text of `/metrics`, in Prometheus' format. */
+  metrics(): Promise<string>;
+  /** Of the program, for `/openapi.json`. */
+  readonly version: string;
+}
+
+/** The REST interface, to be served by `createHttpServer`. */
+export interface HttpApp {
+  readonly express: Express;
+  readonly services: HttpServices;
+  /** Event streams and long polls that are open. */
+  readonly openStreams: number;
+  /** Ends every event stream and long poll after a whole event; later ones end at once. For an orderly stop. */
+  closeStreams(): void;
+}
+
+export function createHttpApp(options: HttpAppOptions): HttpApp {
+  const { databases, metrics, version, settings } = options;
+  const services: HttpServices = options;
+  const app = express();
+  app.disable('x-powered-by');
+  app.disable('etag');
+  app.set('query parser', false);
+  app.enable('case sensitive routing');
+  app.enable('strict routing');
+
+  const streams = new StreamCount(settings.streamsMax);
+  const feeds = new Set<AppliedFeed>();
+  const routers = new WeakMap<Database, Router>();
+  let isClosed = false;
+  const routerOf = (database: Database): Router => {
+    const known = routers.get(database);
+    if (known !== undefined) return known;
+    const feed = new AppliedFeed(database.read, services.clock);
+    if (isClosed) feed.close();
+    feeds.add(feed);
+    const router = databaseRoutes(database, services, feed, streams);
+    routers.set(database, router);
+    return router;
+  };
+
+  if (settings.checkHost) app.use(hostCheck(settings));
+  app.use('/v1', (request, response, next) => {
+    const main = databases.get('main');
+    if (main === undefined) next();
+    else routerOf(main)(request, response, next);
+  });
+  app.use('/v1/databases/:database', (request, response, next) => {
+    const database = databases.get(String(request.params.database));
+    if (database === undefined) next(new LoggosError('not-found', 'there is no such database'));
+    else routerOf(database)(request, response, next);
+  });
+  const answer = answering(services);
+  app.use(healthRoutes(databases, metrics, services, answer));
+  app.use(openApiRoutes(version, answer));
+  app.use((request: Request, _response: Response) => {
+    const path = request.path.length > 200 ? `${request.path.slice(0, 200)}…` : request.path;
+    throw new LoggosError('no-such-route', `there is nothing at ${path}`);
+  });
+  app.use(problemHandler(services));
+
+  return {
+    express: app,
+    services,
+    get openStreams() {
+      return streams.open;
+    },
+    closeStreams() {
+      isClosed = true;
+      for (const feed of feeds) feed.close();
+    },
+  };
+}
+
+/** All of one database; the hot routes stand first. */
+function databaseRoutes(database: Database, services: HttpServices, feed: AppliedFeed, streams: StreamCount): Router {
+  const answer = answering(services, database);
+  const router = Router({ caseSensitive: true, strict: true });
+  router.use(documentRoutes(database, services, answer));
+  router.use(documentPageRoutes(database, services, answer));
+  router.use(documentVersionRoutes(database, services, answer));
+  router.use(transactionRoutes(database, services, answer));
+  router.use(eventRoutes(database, services, answer, feed, streams));
+  router.use(checkpointRoutes(database, services, answer));
+  router.use(snapshotRoutes(database, services, answer));
+  router.use(clusterRoutes(database, answer));
+  return router;
+}

@@ -1,0 +1,102 @@
+import type { NextFunction, Request, Response } from 'express';
+import { mediaTypes, responseHeaders } from '../api/headers.ts';
+import { problems, problemType } from '../api/problems.ts';
+import { type ErrorCode, type ErrorFacts, LoggosError } from '../base/errors.ts';
+import { type Answer, RouteFailure, sendAnswer } from './answer.ts';
+import type { HttpServices } from './http-services.ts';
+import { presentHistory } from './positions.ts';
+import { ClientGone, Refusal } from './refusal.ts';
+
+/** Their messages may name files of the server: a client sees the advice alone. */
+const privateCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'internal',
+  'checkpoint-damaged',
+  'snapshot-damaged',
+  'log-damaged',
+  'directory-locked',
+  'directory-unusable',
+  'usage',
+]);
+
+/** The one error handler of the REST interface: it alone makes problem+json. */
+export function problemHandler(services: HttpServices) {
+  // Express knows an error handler by its four parameters.
+  return (failure: unknown, request: Request, response: Response, _next: NextFunction): void => {
+    const { error, database } = failure instanceof RouteFailure ? failure : { error: failure, database: undefined };
+    if (error instanceof ClientGone) return;
+    const errorId = services.ids();
+    const answer = problemAnswer(error, errorId);
+    const level = answer.status >= 500 && !(error instanceof LoggosError) ? 'error' : 'debug';
+    services.observer.report(level, 'request-failed', {
+      errorId,
+      status: answer.status,
+      method: request.method,
+      error: error instanceof Error ? error.stack : String(error),
+    });
+    if (answer.status >= 500) services.observer.count('http_server_errors_total');
+    if (response.headersSent) {
+      response.destroy();
+      return;
+    }
+    const headers: Record<string, string | number> = { ...answer.headers };
+    if (database !== undefined) {
+      headers[responseHeaders.position] ??= database.read.position;
+      headers[responseHeaders.history] = presentHistory(database);
+    }
+    sendAnswer(request, response, { ...answer, headers });
+  };
+}
+
+/** The problem+json of any error. What is not a `LoggosError` is a plain 500. */
+export function problemAnswer(error: unknown, errorId: string): Answer {
+  const { code, message, facts, status, headers } = describe(error);
+  const { title, advice, retryAfterSeconds } = problems[code];
+  const detail = privateCodes.has(code) || message === '' ? advice : `${sentence(message)} ${advice}`;
+  const body = {
+    type: problemType(code),
+    title,
+    status,
+    detail,
+    code,
+    instance: errorId,
+    ...(retryAfterSeconds === undefined ? {} : { retryAfter: retryAfterSeconds }),
+    ...(privateCodes.has(code) ? {} : facts),
+  };
+  return {
+    status,
+    headers: {
+      'Content-Type': mediaTypes.problem,
+      'Cache-Control': 'no-cache',
+      ...(retryAfterSeconds === undefined ? {} : { 'Retry-After': retryAfterSeconds }),
+      ...headers,
+    },
+    body: JSON.stringify(body),
+  };
+}
+
+interface Described {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly facts: ErrorFacts;
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+function describe(error: unknown): Described {
+  if (error instanceof LoggosError) {
+    const { code, message, facts } = error;
+    const status = (error instanceof Refusal ? error.status : undefined) ?? problems[code].status;
+    return { code, message, facts, status, headers: error instanceof Refusal ? error.headers : {} };
+  }
+  // Express itself refuses a path with bad percent-encoding so; its message holds the path.
+  if (error instanceof Error && 'status' in error && error.status === 400) {
+    const message = 'The path has bad percent-encoding';
+    return { code: 'malformed-request', message, facts: {}, status: 400, headers: {} };
+  }
+  return { code: 'internal', message: '', facts: {}, status: 500, headers: {} };
+}
+
+function sentence(message: string): string {
+  const text = message.charAt(0).toUpperCase() + message.slice(1);
+  return /[.!?]$/.test(text) ? text : `${text}.`;
+}

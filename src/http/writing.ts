@@ -1,0 +1,140 @@
+import type { Request } from 'express';
+import { responseHeaders } from '../api/headers.ts';
+import { assert } from '../base/assert.ts';
+import { LoggosError } from '../base/errors.ts';
+import { printPayload } from '../documents/machine/event-line.ts';
+import type {
+  DocumentProposal,
+  OperationKind,
+  OperationResult,
+  Precondition,
+  ProposalOutcome,
+  ProposedOperation,
+} from '../documents/machine/types.ts';
+import { printTime } from '../documents/machine/utc-time.ts';
+import type { Database } from './database.ts';
+import type { DocumentTarget } from './document-target.ts';
+import type { HttpServices } from './http-services.ts';
+import { presentHistory } from './positions.ts';
+import { Refusal } from './refusal.ts';
+import { anonymousActor, type EventLabels, eventLabels, idempotencyKey, requestHash } from './request-identity.ts';
+import { deadlineOf } from './waiting.ts';
+
+/** One operation as a request asks for it. `content` is compact JSON. */
+export interface AskedOperation extends DocumentTarget {
+  readonly kind: OperationKind;
+  readonly precondition: Precondition;
+  readonly content?: { readonly field: 'document' | 'patch'; readonly json: string };
+  readonly restoredFrom?: number;
+}
+
+export type AppliedOutcome = Extract<ProposalOutcome, { kind: 'applied' }>;
+
+const noSalt = new Uint8Array(0);
+
+/**
+ * Proposes what a request asks and waits for the outcome.
+ * @param body - as sent, for the idempotency key's hash
+ * @throws Refusal with the code of a rejection, LoggosError as `Database.write`
+ */
+export async function write(
+  request: Request,
+  database: Database,
+  services: HttpServices,
+  asked: readonly AskedOperation[],
+  body: Uint8Array,
+  options: { readonly transaction: boolean } = { transaction: false },
+): Promise<AppliedOutcome> {
+  const key = idempotencyKey(request);
+  const labels = eventLabels(request);
+  const id = services.ids();
+  const proposal: DocumentProposal = {
+    kind: 'write',
+    id,
+    actor: anonymousActor,
+    transaction: options.transaction,
+    operations: proposeAll(asked, id, labels, key, services, options.transaction),
+    ...(key === undefined
+      ? {}
+      : { idempotency: { key, line: 0, requestHash: requestHash(request, body, services.hashes) } }),
+  };
+  const after = database.read.position;
+  let outcome: ProposalOutcome;
+  try {
+    outcome = await database.write(proposal, deadlineOf(request, services));
+  } catch (error) {
+    if (!(error instanceof LoggosError) || error.code !== 'outcome-unknown') throw error;
+    throw new LoggosError(error.code, error.message, { ...error.facts, eventId: id, after }, error);
+  }
+  if (outcome.kind === 'applied') return outcome;
+  throw rejection(outcome);
+}
+
+function proposeAll(
+  asked: readonly AskedOperation[],
+  id: string,
+  labels: EventLabels,
+  key: string | undefined,
+  services: HttpServices,
+  transaction: boolean,
+): ProposedOperation[] {
+  let eventCount = 0;
+  return asked.map((operation) => {
+    const { kind, collection, documentId, precondition, content, restoredFrom } = operation;
+    if (kind === 'check') {
+      return { kind, collection, documentId, precondition, payload: '', contentStart: 0, salt: noSalt };
+    }
+    const { payload, contentStart } = printPayload({
+      id: transaction ? `${id}.${eventCount++}` : id,
+      actor: anonymousActor,
+      collection,
+      documentId,
+      type: labels.type,
+      metadata: labels.metadata,
+      ...(key === undefined ? {} : { idempotencyKey: key }),
+      ...(restoredFrom === undefined ? {} : { restoredFrom }),
+      ...(content === undefined ? {} : { content }),
+    });
+    return { kind, collection, documentId, precondition, payload, contentStart, salt: services.random.bytes(16) };
+  });
+}
+
+function rejection(outcome: Extract<ProposalOutcome, { kind: 'rejected' }>): Refusal {
+  return new Refusal(outcome.code, outcome.message, {
+    facts: outcome.facts,
+    headers: {
+      [responseHeaders.position]: String(outcome.position),
+      [responseHeaders.instance]: String(outcome.instance),
+      ...(outcome.replayed ? { [responseHeaders.replayed]: 'true' } : {}),
+    },
+  });
+}
+
+/** Headers of every applied write. `result` is absent for a transaction, which has no one tag. */
+export function writeHeaders(
+  database: Database,
+  outcome: AppliedOutcome,
+  result?: OperationResult,
+): Record<string, string | number> {
+  const headers: Record<string, string | number> = {
+    [responseHeaders.position]: outcome.position,
+    [responseHeaders.instance]: outcome.instance,
+    [responseHeaders.history]: presentHistory(database),
+  };
+  if (result !== undefined) headers.ETag = `"${result.tag}"`;
+  if (outcome.replayed) headers[responseHeaders.replayed] = 'true';
+  return headers;
+}
+
+/** The one result of a write that was no transaction. */
+export function onlyResult(outcome: AppliedOutcome): OperationResult {
+  const [result] = outcome.results;
+  assert(result !== undefined, 'an applied write of one document has one result');
+  return result;
+}
+
+/** `{id, revision, position, time}`: what a write answers with unless `Prefer` says otherwise. */
+export function writeBody(outcome: AppliedOutcome, { documentId, revision, position }: OperationResult): string {
+  const time = printTime(outcome.time);
+  return `{"id":${JSON.stringify(documentId)},"revision":${revision},"position":${position},"time":"${time}"}`;
+}
