@@ -1,3 +1,4 @@
+import { dirname } from 'node:path';
 import * as z from 'zod';
 import type { Disk } from '../base/disk.ts';
 import { LoggosError } from '../base/errors.ts';
@@ -38,9 +39,10 @@ export async function readIdentity(disk: Disk, dataDirectory: string): Promise<I
   return { clusterId, replicaId, name, incarnation };
 }
 
-/** Replaces it whole and durably. */
+/** Replaces it whole and durably; the data directory itself, which may be new, is durable with it. */
 export async function writeIdentity(disk: Disk, dataDirectory: string, identity: Identity): Promise<void> {
   const { clusterId, replicaId, name, incarnation } = identity;
   const bytes = printSealed({ format: 1, clusterId, replicaId, name, incarnation });
   await replaceFile(disk, dataDirectory, identityFileName, bytes);
+  await disk.syncDirectory(dirname(dataDirectory));
 }

@@ -217,8 +217,7 @@ export class Snapshots {
   /** Drops the automatic ones but the newest two, and those that somebody reads or may resume. */
   async retain(): Promise<void> {
     const { clock, observer } = this.#options;
-    const automatic = [...this.#entries].filter(([, entry]) => entry.automatic).sort(([left], [right]) => right - left);
-    for (const [instance, entry] of automatic.slice(automaticKept)) {
+    for (const [instance, entry] of this.#beyondRetention()) {
       if (entry.removing || entry.readerCount > 0) continue;
       if (entry.begunAt !== undefined && clock.monotonic() - entry.begunAt < begunMs) continue;
       // The newest verified one is what a rebuild begins from, however many unverified ones came after it (E3).
@@ -257,15 +256,21 @@ export class Snapshots {
     this.#scheduleRetention();
   }
 
+  /** The automatic ones but the newest. */
+  #beyondRetention(): readonly (readonly [number, Entry])[] {
+    const automatic = [...this.#entries].filter(([, entry]) => entry.automatic);
+    return automatic.sort(([left], [right]) => right - left).slice(automaticKept);
+  }
+
   /** Looks again when the first begun one that is not needed has had its hour. */
   #scheduleRetention(): void {
     const { clock } = this.#options;
     this.#cancelRetention?.();
     this.#cancelRetention = undefined;
-    const begun = [...this.#entries.values()].flatMap((entry) =>
-      entry.automatic && entry.readerCount === 0 && entry.begunAt !== undefined ? [entry.begunAt] : [],
+    const begun = this.#beyondRetention().flatMap(([, entry]) =>
+      entry.readerCount === 0 && entry.begunAt !== undefined ? [entry.begunAt] : [],
     );
-    if (begun.length <= automaticKept) return;
+    if (begun.length === 0) return;
     const delayMs = Math.max(1_000, Math.min(...begun) + begunMs - clock.monotonic());
     this.#cancelRetention = clock.after(delayMs, () => void this.retain());
   }

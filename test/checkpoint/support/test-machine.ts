@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type Disk, DiskError } from '../../../src/base/disk.ts';
 import { LoggosError } from '../../../src/base/errors.ts';
-import { readSmallFile, replaceFile, writeNewFile } from '../../../src/checkpoint/files.ts';
+import { makeDurableDirectory, readSmallFile, replaceFile, writeNewFile } from '../../../src/checkpoint/files.ts';
 import type {
   CheckpointFacts,
   CheckpointFile,
@@ -61,7 +61,7 @@ export class TestMachine implements StateMachine {
   }
 
   async open(): Promise<this> {
-    await this.#disk.makeDirectory(`${this.#directory}/lines`);
+    await makeDurableDirectory(this.#disk, `${this.#directory}/lines`, 2);
     this.#durable = (await readState(this.#disk, this.#directory)) ?? empty;
     this.#open = undefined;
     this.#live = this.checkpointFingerprint();

@@ -59,6 +59,10 @@ export async function openWorld(
   const clock = new ManualClock();
   const observer = new TestObserver();
   const directory = rest.databaseDirectory ?? databaseDirectory;
+  if (rest.disk === undefined) {
+    await disk.makeDirectory('/data');
+    await disk.syncDirectory('/');
+  }
   const current = await openCurrent(disk, directory);
   const machines: TestMachine[] = [];
   for (const id of machineIds) {
