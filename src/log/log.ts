@@ -11,7 +11,15 @@ export interface LogRecord {
 
 /** What boot can say of an instance above what is proved chosen. */
 export type BootInstance =
-  | { readonly state: 'accepted'; readonly record: LogRecord }
+  | {
+      readonly state: 'accepted';
+      readonly record: LogRecord;
+      /**
+       * An unreadable record behind it may have been a newer one of the same instance: *cannot tell* until that is
+       * settled, and this record where it is settled as never answered (a group of one: at once).
+       */
+      readonly maybeSuperseded?: 'ambiguous' | 'damaged';
+    }
   /** Its record is damaged, or might have been in an ambiguous tail (A5, A6). */
   | { readonly state: 'cannot-tell'; readonly instance: number; readonly proof: 'ambiguous' | 'damaged' };
 
@@ -27,8 +35,13 @@ export interface LogBoot {
   readonly chosenTo: number;
   /** Instances above `chosenTo`, ascending. */
   readonly above: readonly BootInstance[];
-  /** Every instance above this is *cannot tell* (an unreadable header hid what followed). Absent: none. */
+  /**
+   * Every instance above this is *cannot tell* (an unreadable header hid what followed); never below `lastInstance`,
+   * since those up to it are in `above`. Absent: none.
+   */
   readonly cannotTellAbove?: number;
+  /** Why, where there is `cannotTellAbove`. */
+  readonly cannotTellAboveProof?: 'ambiguous' | 'damaged';
   /** Damage proved above the checkpoint: a group of one refuses writes (`log-damaged`). */
   readonly damaged: readonly {
     readonly instance: number;
@@ -54,7 +67,8 @@ export interface Log {
   /**
    * Bytes of records that are sure to fit without new room on the disk: the rest of this segment and the zero-filled
    * ones after it, less the reserve for promises and no-ops. Whoever proposes keeps what is in flight below it and
-   * answers `no-room` beyond (A11); it grows again by itself when the disk has room.
+   * answers `no-room` beyond (A11); it grows again by itself when the disk has room. Sure as long as one call's records
+   * are not larger than the reserve (an eighth of a segment, at most 4 MiB); a record takes `recordBytes(value)`.
    */
   readonly roomBytes: number;
   /**
@@ -65,8 +79,16 @@ export interface Log {
   append(records: readonly LogRecord[]): Promise<void>;
   /** Makes the promised ballot durable in both copies, one after the other. Never below what was promised (A3). */
   promise(ballot: Ballot): Promise<void>;
-  /** Tells the log what is known to be chosen; later records carry it. Never goes back. */
+  /**
+   * Tells the log what is known to be chosen; records appended later carry it. Call it when the deciding records up to
+   * `instance` were given to `append`. Lower than before: nothing happens.
+   */
   chosenTo(instance: number): void;
+  /**
+   * Every voter has answered since this boot (a group of one: right after boot): what an ambiguous tail may have hidden
+   * was never accepted. Later boots no longer report it. Resolves when durable; at once where nothing was ambiguous.
+   */
+  settleAmbiguous(): Promise<void>;
   /**
    * Records of consecutive instances from `firstInstance`, the deciding one of each (highest ballot, or learned as
    * chosen), at most `bytesMax` of values but at least one; fewer at the end. Served from memory while recent.
