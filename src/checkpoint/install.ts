@@ -6,7 +6,7 @@ import { listFiles, syncDirectories, withFile } from './files.ts';
 import { type Manifest, machineFiles, manifestName, type SealedManifest } from './manifest.ts';
 import { readSealedManifest } from './snapshots.ts';
 import { checkContent, makeFreshDirectory, writeFile } from './tar-reader.ts';
-import { fileBytes, verifyContents } from './verify.ts';
+import { checkFiles, fileBytes, verifyContents } from './verify.ts';
 
 export interface InstallOptions {
   readonly disk: Disk;
@@ -33,6 +33,8 @@ export async function installSnapshot(options: InstallOptions): Promise<{ readon
   const incoming = incomingDirectory(databaseDirectory, options.incomingId);
   const sealed = await readSealedManifest(disk, incoming);
   checkInstallable(sealed.manifest, options);
+  // Hashed when they came, and again now: what rotted since is not switched to.
+  await checkFiles(disk, incoming, sealed.manifest);
   await verifyContents(disk, incoming, sealed, machines);
   await loadMachines(incoming, sealed.manifest, machines);
   await disk.remove(`${incoming}/${manifestName}`);

@@ -164,6 +164,8 @@ async function switchOver(disk: Disk, dataDirectory: string, identity: Identity)
 /** The marker goes last: until then what is there is known to be a restore's. */
 async function removeLeftovers(disk: Disk, dataDirectory: string): Promise<void> {
   await disk.removeTree(`${dataDirectory}/databases`);
+  // Without it a power cut could bring `databases` back and not the marker.
+  await disk.syncDirectory(dataDirectory);
   await disk.removeTree(`${dataDirectory}/${restoringName}`);
   await disk.syncDirectory(dataDirectory);
 }

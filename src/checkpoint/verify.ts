@@ -103,6 +103,20 @@ export async function verifyContents(
   return group;
 }
 
+/** Reads every file that a manifest lists and compares lengths and hashes. @throws LoggosError `snapshot-damaged` */
+export async function checkFiles(
+  disk: Disk,
+  directory: string,
+  manifest: Manifest,
+  onBytes?: (bytes: number) => void,
+): Promise<void> {
+  for (const file of manifest.files) {
+    const path = `${directory}/${file.name}`;
+    if ((await disk.stat(path))?.kind !== 'file') throw refuse(`${file.name} is missing`);
+    for await (const block of checkContent(file, fileBytes(disk, path))) onBytes?.(block.byteLength);
+  }
+}
+
 async function verifyTar(path: string, bytes: number, options: VerifyOptions): Promise<VerifyReport> {
   const { disk, clock, random, machines, onProgress } = options;
   const directory = `${options.scratchDirectory ?? `${path}.verifying`}-${randomId(random)}`;
@@ -131,14 +145,10 @@ async function verifyDirectory(directory: string, options: VerifyOptions): Promi
   const total = contentBytes(sealed.manifest);
   await checkListed(disk, directory, sealed.manifest);
   let done = 0;
-  for (const file of sealed.manifest.files) {
-    const path = `${directory}/${file.name}`;
-    if ((await disk.stat(path))?.kind !== 'file') throw refuse(`${file.name} is missing`);
-    for await (const block of checkContent(file, fileBytes(disk, path))) {
-      done += block.byteLength;
-      onProgress?.(done, total);
-    }
-  }
+  await checkFiles(disk, directory, sealed.manifest, (bytes) => {
+    done += bytes;
+    onProgress?.(done, total);
+  });
   await verifyContents(disk, directory, sealed, machines);
   return { kind: 'snapshot', manifest: sealed.manifest, seal: sealed.seal, bytes: total };
 }
