@@ -86,6 +86,8 @@ export class InThreadCheckpointStore implements CheckpointStore {
   #historyEnd: HistoryEnd = emptyHistory;
   #transaction: OpenTransaction | undefined;
   #frozen: Frozen | undefined;
+  /** False after a transaction was abandoned: files may go on beyond the last commit. */
+  #historyIsSound = true;
   #failure: unknown;
 
   constructor({ directory, historyId, disk, hashes }: CheckpointStoreOptions) {
@@ -152,6 +154,7 @@ export class InThreadCheckpointStore implements CheckpointStore {
     return this.#run(async (opened) => {
       assert(this.#frozen === undefined, 'a checkpoint is frozen once at a time');
       assert(this.#transaction === undefined, 'a checkpoint is frozen between transactions');
+      await this.#mendHistory(opened);
       translated(this.#path, () => opened.database.exec('pragma wal_autocheckpoint = 0'));
       try {
         await this.#foldWal(opened.database);
@@ -209,28 +212,29 @@ export class InThreadCheckpointStore implements CheckpointStore {
   #write<Value>(action: (opened: Opened) => Promise<Value>): Promise<Value> {
     return this.#run(async (opened) => {
       try {
+        await this.#mendHistory(opened);
         return await action(opened);
       } catch (error) {
-        await this.#abandon(opened, error);
+        this.#abandon(opened, error);
         throw error;
       }
     });
   }
 
   /** Goes back to the last commit where that is safe; a failed sync or a broken invariant ends the store. */
-  async #abandon(opened: Opened, error: unknown): Promise<void> {
+  #abandon(opened: Opened, error: unknown): void {
     this.#transaction = undefined;
+    this.#historyIsSound = false;
     opened.scrubber.restart();
-    if (!(error instanceof DiskError) || error.kind !== 'no-room') {
-      this.#failure = error;
-      return;
-    }
-    try {
-      await opened.history.close();
-      opened.history = await this.#openHistory(this.#historyEnd);
-    } catch (reopening) {
-      this.#failure = reopening;
-    }
+    if (!isNoRoom(error)) this.#failure = error;
+  }
+
+  /** Cuts what an abandoned transaction appended. On a disk that is still full this fails too, and is tried again. */
+  async #mendHistory(opened: Opened): Promise<void> {
+    if (this.#historyIsSound) return;
+    await opened.history.close();
+    opened.history = await this.#openHistory(this.#historyEnd);
+    this.#historyIsSound = true;
   }
 
   async #commitTransaction(opened: Opened): Promise<void> {
@@ -281,7 +285,7 @@ export class InThreadCheckpointStore implements CheckpointStore {
     try {
       await opened.history.sealReady(this.#historyEnd, sealedPerCommitMax);
     } catch (error) {
-      if (!(error instanceof DiskError) || error.kind !== 'no-room') throw error;
+      if (!isNoRoom(error)) throw error;
     }
   }
 
@@ -394,6 +398,10 @@ export class InThreadCheckpointStore implements CheckpointStore {
     const pageBytes = firstNumber(new Statement(database, this.#path, 'pragma page_size').get()) ?? 0;
     return pages * pageBytes;
   }
+}
+
+function isNoRoom(error: unknown): boolean {
+  return error instanceof DiskError && error.kind === 'no-room';
 }
 
 function hasTables(database: DatabaseSync, path: string): boolean {
