@@ -4,7 +4,6 @@ import { mediaTypes } from '../api/headers.ts';
 import type { DocumentVersion } from '../documents/document-reader.ts';
 import { printTime } from '../documents/machine/utc-time.ts';
 import type { Answer, Answering } from './answer.ts';
-import { collectBounded } from './bounded-pages.ts';
 import type { Database } from './database.ts';
 import { checkCollection } from './document-target.ts';
 import type { HttpServices } from './http-services.ts';
@@ -39,28 +38,11 @@ export function documentPageRoutes(database: Database, services: HttpServices, a
     if (cursor !== undefined) checkHistory(read.histories, cursor.history, cursor.pinned);
     const pinned = cursor?.pinned ?? read.position;
     await database.checkpointReached(pinned, deadline);
-    let afterId = cursor?.afterId;
-    let hasMore = true;
-    const { items } = await collectBounded<DocumentVersion>({
-      limit: query.limit ?? 100,
-      bytesMax: services.settings.pageBytesMax,
-      bytesOf: ({ body }) => body.length,
-      fetch: async (count) => {
-        const fetched: DocumentVersion[] = [];
-        while (hasMore && fetched.length < count) {
-          const limit = count - fetched.length;
-          const part = await read.page(collection, { limit, pinned, ...(afterId === undefined ? {} : { afterId }) });
-          fetched.push(...part.items);
-          hasMore = part.nextAfterId !== undefined;
-          afterId = part.nextAfterId;
-        }
-        return fetched;
-      },
-    });
+    const { items, nextAfterId } = await readItems(collection, pinned, query.limit ?? 100, cursor?.afterId);
     const next =
-      hasMore && afterId !== undefined
-        ? encodeCursor({ pinned, afterId, history: presentHistory(database) })
-        : undefined;
+      nextAfterId === undefined
+        ? undefined
+        : encodeCursor({ pinned, afterId: nextAfterId, history: presentHistory(database) });
     const cursorText = next === undefined ? '' : `,"cursor":${JSON.stringify(next)}`;
     return {
       status: 200,
@@ -71,6 +53,26 @@ export function documentPageRoutes(database: Database, services: HttpServices, a
       },
       body: `{"items":[${items.map(printEntry).join(',')}]${cursorText}}`,
     };
+  }
+
+  /** Up to `limit` documents, or as many as fit one answer; the reader may give fewer at a time. */
+  async function readItems(collection: string, pinned: number, limit: number, afterId: string | undefined) {
+    const items: DocumentVersion[] = [];
+    let nextAfterId = afterId;
+    let bytesLeft = services.settings.pageBytesMax;
+    do {
+      const part = await database.read.page(collection, {
+        limit: limit - items.length,
+        pinned,
+        ...(nextAfterId === undefined ? {} : { afterId: nextAfterId }),
+      });
+      for (const item of part.items) {
+        items.push(item);
+        bytesLeft -= item.body.length;
+      }
+      nextAfterId = part.nextAfterId;
+    } while (nextAfterId !== undefined && items.length < limit && bytesLeft > 0);
+    return { items, nextAfterId };
   }
 
   router

@@ -7,7 +7,6 @@ import { tagOf } from '../documents/machine/row.ts';
 import type { HistoryLine } from '../documents/store/checkpoint-reader.ts';
 import type { Answer, Answering } from './answer.ts';
 import { parseBody, readBody, requirePostType } from './body.ts';
-import { collectBounded } from './bounded-pages.ts';
 import type { Database } from './database.ts';
 import { createDiff } from './diff.ts';
 import { deleted, revisionConflict } from './document-content.ts';
@@ -34,31 +33,25 @@ export function documentVersionRoutes(database: Database, services: HttpServices
     requireJsonAccepted(request);
     const query = parseQuery(request, historyQuery);
     const stated = statedHistory(request.headers);
-    await readable(request, database, services, query);
+    const deadline = await readable(request, database, services, query);
     const meant = async (name: 'after' | 'before') => {
       const text = query[name];
       return text === undefined ? undefined : await meantPosition(database, name, text, stated);
     };
     const [after, before] = [await meant('after'), await meant('before')];
+    if (after !== undefined) await database.reached(after, deadline);
     const { order = 'asc', limit = 100 } = query;
     const position = database.read.position;
-    const { items: lines, isEnd } = await collectBounded<HistoryLine>({
-      limit,
-      bytesMax: services.settings.pageBytesMax,
-      bytesOf: ({ line }) => line.length,
-      fetch: async (count, last) => {
-        const from = order === 'asc' ? (last?.position ?? after) : after;
-        const to = order === 'desc' ? (last?.position ?? before) : before;
-        const range = { ...(from === undefined ? {} : { after: from }), ...(to === undefined ? {} : { before: to }) };
-        const { collection, documentId } = target;
-        const read = await database.read.history(collection, documentId, { ...range, order, limit: count });
-        if (read === undefined) throw new LoggosError('not-found', 'the document was never here');
-        return read;
-      },
+    const lines = await database.read.history(target.collection, target.documentId, {
+      ...(after === undefined ? {} : { after }),
+      ...(before === undefined ? {} : { before }),
+      order,
+      // One more than is shown says whether there is a next page.
+      limit: limit + 1,
     });
-    const shown = query.include === undefined ? lines.map(({ line }) => line) : await withDocuments(target, lines);
-    const last = lines.at(-1);
-    const end = (order === 'asc' ? after : before) ?? position;
+    if (lines === undefined) throw new LoggosError('not-found', 'the document was never here');
+    const { shown, last, hasMore } = await show(target, lines, limit, query.include !== undefined);
+    const end = Math.min((order === 'asc' ? after : before) ?? position, position);
     const cursor = last === undefined ? await positionCursor(database, end) : lineCursor(database, last);
     const parameter = order === 'asc' ? 'after' : 'before';
     return {
@@ -66,25 +59,35 @@ export function documentVersionRoutes(database: Database, services: HttpServices
       headers: {
         'Cache-Control': 'no-cache',
         ...positionHeaders(database, position),
-        ...(isEnd ? {} : nextLink(request, { [parameter]: cursor })),
+        ...(hasMore ? nextLink(request, { [parameter]: cursor }) : {}),
       },
       body: `{"items":[${shown.join(',')}],"cursor":${JSON.stringify(cursor)}}`,
     };
   }
 
-  /** Each line with the document after its event, unless it has one or the event is a deletion. */
-  async function withDocuments({ collection, documentId }: DocumentTarget, lines: readonly HistoryLine[]) {
+  /** As many lines as fit one answer, each with the document after it where that is asked for. */
+  async function show(target: DocumentTarget, lines: readonly HistoryLine[], limit: number, addDocument: boolean) {
     const shown: string[] = [];
-    for (const { line } of lines) {
-      const event = JSON.parse(line) as { readonly operation: string; readonly revision: number };
-      if ('document' in event || 'erased' in event || event.operation === 'deleted' || event.operation === 'expired') {
-        shown.push(line);
-        continue;
-      }
-      const { body } = await database.read.asOf(collection, documentId, { revision: event.revision });
-      shown.push(`${line.slice(0, -1)},"document":${body}}`);
+    let last: HistoryLine | undefined;
+    let bytesLeft = services.settings.pageBytesMax;
+    for (const line of lines) {
+      if (shown.length >= limit || bytesLeft <= 0) return { shown, last, hasMore: true };
+      const text = addDocument ? await withDocument(target, line.line) : line.line;
+      bytesLeft -= text.length;
+      shown.push(text);
+      last = line;
     }
-    return shown;
+    // A reader that stopped at its own limit in bytes has filled this page long before.
+    return { shown, last, hasMore: bytesLeft <= 0 };
+  }
+
+  /** The line with the document after its event, unless it has one or the event is a deletion. */
+  async function withDocument({ collection, documentId }: DocumentTarget, line: string): Promise<string> {
+    const event = JSON.parse(line) as { readonly operation: string; readonly revision: number };
+    const hasNone = event.operation === 'deleted' || event.operation === 'expired' || 'erased' in event;
+    if (hasNone || 'document' in event) return line;
+    const { body } = await database.read.asOf(collection, documentId, { revision: event.revision });
+    return `${line.slice(0, -1)},"document":${body}}`;
   }
 
   async function diff(request: Request): Promise<Answer> {
@@ -128,7 +131,7 @@ export function documentVersionRoutes(database: Database, services: HttpServices
 
   /** @throws LoggosError `not-found`, `deleted` */
   async function contentAt({ collection, documentId }: DocumentTarget, revision: number): Promise<DocumentVersion> {
-    const version = await database.read.asOf(collection, documentId, { revision });
+    const version = await versionAt(database, { collection, documentId }, { revision });
     if (version.deleted) throw deleted(version);
     return version;
   }
@@ -167,7 +170,7 @@ export async function readVersion(
     checkHistory(read.histories, history, moment.position);
     await database.reached(moment.position, deadline);
   }
-  const version = await read.asOf(target.collection, target.documentId, moment);
+  const version = await versionAt(database, target, moment);
   checkHistory(read.histories, history, version.position);
   if (version.deleted) throw deleted(version);
   const tag = tagOf(version.position, version.revision, read.histories);
@@ -183,6 +186,20 @@ export async function readVersion(
   if (condition === 'not-modified') return { status: 304, headers };
   if (condition === 'mismatch') throw revisionConflict(version.revision);
   return { status: 200, headers, body: version.body };
+}
+
+/** A revision that is not written yet is not found, as a position is before which the document did not exist. */
+async function versionAt(
+  database: Database,
+  { collection, documentId }: DocumentTarget,
+  moment: AsOf,
+): Promise<DocumentVersion> {
+  const row = database.read.current(collection, documentId);
+  if (row === undefined) throw new LoggosError('not-found', 'the document was never here');
+  if ('revision' in moment && moment.revision > row.revision) {
+    throw new LoggosError('not-found', `the document has no revision ${moment.revision} yet`);
+  }
+  return await database.read.asOf(collection, documentId, moment);
 }
 
 function onlyMoment({ revision, position, time }: DocumentQuery): AsOf {

@@ -1,6 +1,6 @@
+import { assert } from '../base/assert.ts';
 import { formatEventCursor, parseEventCursor } from '../api/cursors.ts';
 import { positionText } from '../api/scalars.ts';
-import { chainPrefix } from '../documents/machine/event-line.ts';
 import type { HistoryLine } from '../documents/store/checkpoint-reader.ts';
 import type { Database } from './database.ts';
 import { checkHistory, diverged, historyAt } from './positions.ts';
@@ -14,11 +14,11 @@ export function lineCursor(database: Database, { position, line }: HistoryLine):
   return formatEventCursor(position, historyAt(database.read.histories, position), line.slice(start, start + 8));
 }
 
-/** The cursor of any applied position. */
+/** The cursor of an applied position. */
 export async function positionCursor(database: Database, position: number): Promise<string> {
-  const chain = await database.read.chainAt(position);
-  const prefix = chain === undefined ? 'AAAAAAAA' : chainPrefix(chain);
-  return formatEventCursor(position, historyAt(database.read.histories, position), prefix);
+  const chain = await database.read.chainPrefixAt(position);
+  assert(chain !== undefined, 'a cursor is given of an applied position');
+  return formatEventCursor(position, historyAt(database.read.histories, position), chain);
 }
 
 /**
@@ -46,8 +46,7 @@ export async function meantPosition(
   const fork = known === -1 ? 0 : (histories[known + 1]?.fork ?? Number.POSITIVE_INFINITY);
   // Equal chains have equal pasts, whatever the history was called when the cursor was given.
   if (position <= database.read.position) {
-    const present = await database.read.chainAt(position);
-    if (present !== undefined && chainPrefix(present) === chain) return position;
+    if ((await database.read.chainPrefixAt(position)) === chain) return position;
     throw diverged(Number.isFinite(fork) ? Math.min(fork, position - 1) : 0);
   }
   if (position > fork) throw diverged(fork);

@@ -1,6 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { formatEventCursor } from '../api/cursors.ts';
-import { chainPrefix } from '../documents/machine/event-line.ts';
 import type { EventFilter, HistoryLine } from '../documents/store/checkpoint-reader.ts';
 import type { AppliedFeed } from './applied-feed.ts';
 import type { Database } from './database.ts';
@@ -81,9 +80,9 @@ export async function* followEvents(options: {
   }
 
   async function heartbeat(): Promise<string> {
-    const chain = position > read.position ? undefined : await read.chainAt(position);
+    const chain = position > read.position ? undefined : await read.chainPrefixAt(position);
     // Above what is applied here the chain is not known, and the reader keeps the cursor that it has.
     if (chain === undefined) return form === serverSentEvents ? ': heartbeat\n\n' : '\n';
-    return form.heartbeat(formatEventCursor(position, historyAt(read.histories, position), chainPrefix(chain)));
+    return form.heartbeat(formatEventCursor(position, historyAt(read.histories, position), chain));
   }
 }
