@@ -1,5 +1,5 @@
-import { assert } from '../base/assert.ts';
-import { type Clock, delay } from '../base/clock.ts';
+import { assert, InvariantError } from '../base/assert.ts';
+import type { Clock } from '../base/clock.ts';
 import type { Observer } from '../base/observer.ts';
 import type { AppliedLog } from './applied-log.ts';
 import { type CleanFacts, cleanTo, firstWhere } from './clean-rule.ts';
@@ -53,6 +53,7 @@ export class Cleaner {
   #asked = false;
   #pass: Promise<void> = Promise.resolve();
   #cancelExpiry: (() => void) | undefined;
+  #endPause: (() => void) | undefined;
 
   constructor(options: CleanerOptions) {
     this.#options = options;
@@ -114,6 +115,7 @@ export class Cleaner {
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#cancelExpiry?.();
+    this.#endPause?.();
     await this.#pass;
   }
 
@@ -126,18 +128,20 @@ export class Cleaner {
         await this.#clean();
         failures = 0;
       } catch (error) {
-        // The log decides whether a failure is fatal; here it only means that there is more to do.
         this.#options.observer.report('error', 'clean-failed', { error: String(error) });
+        // A broken invariant is no reason to delete anything more.
+        if (error instanceof InvariantError) this.#stopped = true;
+        // The log decides whether a failure of its own is fatal; here it only means that there is more to do.
         this.#asked = true;
         failures += 1;
-        await delay(this.#options.clock, Math.min(60_000, retryMs * 2 ** Math.min(failures, 6)));
+        await this.#wait(Math.min(60_000, retryMs * 2 ** Math.min(failures, 6)));
       }
     }
     if (!this.#paused && !this.#stopped) this.#awaitExpiry();
   }
 
   async #clean(): Promise<void> {
-    const { log, clock, observer } = this.#options;
+    const { log, observer } = this.#options;
     let tried = log.minChosenInstance;
     while (!this.#paused && !this.#stopped) {
       const target = cleanTo(this.#facts());
@@ -152,8 +156,17 @@ export class Cleaner {
       if (after > before) observer.count('cleaned_instances', after - before);
       // Whole segments go: an instance in the midst of one stays until the step is behind it.
       tried = Math.max(step, after);
-      if (tried < target) await delay(clock, stepPauseMs);
+      if (tried < target) await this.#wait(stepPauseMs);
     }
+  }
+
+  async #wait(durationMs: number): Promise<void> {
+    if (this.#stopped) return;
+    const ended = Promise.withResolvers<void>();
+    const cancel = this.#options.clock.after(durationMs, ended.resolve);
+    this.#endPause = ended.resolve;
+    await ended.promise;
+    cancel();
   }
 
   /** The end of a step: `stepBytes` of log from `first` on, or all. */

@@ -46,11 +46,6 @@ export function readSealed(
   return { body: fields, seal };
 }
 
-/** SHA-256 as Loggos writes it in JSON: base64url without padding. */
-export function sha256Text(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('base64url');
-}
-
 function sealOf(head: string): string {
   return createHash('sha256').update(head, 'utf8').digest('base64url');
 }

@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts';
 import type { Disk } from '../base/disk.ts';
+import { LoggosError } from '../base/errors.ts';
 import type { Observer } from '../base/observer.ts';
 import type { Random } from '../base/random.ts';
 import type { StateMachine } from '../statemachine/state-machine.ts';
@@ -82,7 +83,7 @@ export class SelfSealer {
   }
 
   async #consider(): Promise<void> {
-    const { observer, onRot } = this.#options;
+    const { observer } = this.#options;
     try {
       const half = Math.floor((await this.#checkpointBytes()) / 2);
       this.#thresholdBytes = Math.max(this.#logBytesMin, half);
@@ -93,20 +94,33 @@ export class SelfSealer {
       this.#nextLookBytes = this.#bytesSinceSeal() + retryBytes;
       observer.report('error', 'self-seal-failed', { error: String(error) });
       observer.count('self_seal_failures');
-      onRot?.(error);
     }
   }
 
   async #sealAndVerify(): Promise<void> {
-    const { sealer, snapshots, disk, clock, random, machines, replayer } = this.#options;
+    const { sealer, snapshots, replayer } = this.#options;
     const replayed = replayer.replayedBytes;
     const { instance } = await sealer.create('automatic');
-    await verifySnapshot(`${snapshots.directory}/${instance}`, { disk, clock, random, machines });
-    await snapshots.verified(instance);
+    await this.#verify(instance);
     this.#bytesAtSeal = replayed;
     this.#sealedHere = true;
     this.#nextLookBytes = this.#thresholdBytes;
     await snapshots.retain();
+  }
+
+  /** One that is not what it says is of no use, and says that the checkpoint is rotten. */
+  async #verify(instance: number): Promise<void> {
+    const { snapshots, disk, clock, random, machines, onRot } = this.#options;
+    try {
+      await verifySnapshot(`${snapshots.directory}/${instance}`, { disk, clock, random, machines });
+    } catch (error) {
+      if (error instanceof LoggosError && error.code.endsWith('-damaged')) {
+        onRot?.(error);
+        await snapshots.remove(instance);
+      }
+      throw error;
+    }
+    await snapshots.verified(instance);
   }
 
   #bytesSinceSeal(): number {

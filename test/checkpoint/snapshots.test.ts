@@ -6,6 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
+import { LoggosError } from '../../src/base/errors.ts';
+import { type Manifest, printManifest, readManifest } from '../../src/checkpoint/manifest.ts';
 import { fileLocks } from '../../src/checkpoint/snapshot-locks.ts';
 import { Snapshots } from '../../src/checkpoint/snapshots.ts';
 import { verifySnapshot } from '../../src/checkpoint/verify.ts';
@@ -13,6 +15,7 @@ import { PoolDisk } from '../../src/system/pool-disk.ts';
 import { faultRandom } from '../support/fault-random.ts';
 import type { MemoryDisk } from '../support/memory-disk.ts';
 import { ManualClock, settle } from './support/manual-clock.ts';
+import { TestMachine } from './support/test-machine.ts';
 import { databaseDirectory, level, openWorld, tarOf, type World, writeSome } from './support/world.ts';
 
 const verify = (world: World, source: string) =>
@@ -130,7 +133,7 @@ test('stock tar lists and unpacks it, and the unpacked one verifies', async () =
         disk: new PoolDisk(),
         clock: world.clock,
         random: faultRandom(1),
-        machines: [new (await import('./support/test-machine.ts')).TestMachine(1, new PoolDisk())],
+        machines: [new TestMachine(1, new PoolDisk())],
         onProgress: (done) => progress.push(done),
       });
       assert.ok(report.kind === 'snapshot' && report.manifest.instance === 43);
@@ -285,6 +288,57 @@ test('a group of one seals and verifies a snapshot of itself, and the log after 
   assert.ok((await world.manager.listSnapshots()).length <= 2);
   assert.ok(world.log.minChosenInstance <= newest + 1);
   assert.ok(world.log.minChosenInstance > 1);
+  await world.manager.stop();
+});
+
+test('a snapshot of itself that does not verify is dropped and told, and log is not cleaned on its word', async () => {
+  const rot: unknown[] = [];
+  const world = await openWorld({ isAlone: () => true, selfSealBytesMin: 5_000, onRot: (error) => rot.push(error) });
+  const [machine] = world.machines;
+  assert.ok(machine !== undefined);
+  machine.verifyCheckpointState = async () => {
+    throw new LoggosError('snapshot-damaged', 'planned');
+  };
+  writeSome(world, 300);
+  await level(world);
+  await settle(300);
+  assert.equal(rot.length, 1);
+  assert.equal(world.manager.newestVerifiedSnapshot, undefined);
+  assert.deepEqual(await world.manager.listSnapshots(), []);
+  assert.ok(world.observer.has('self-seal-failed'));
+  await world.manager.stop();
+});
+
+test('a manifest that was edited and sealed again does not verify: the machines recompute what it claims', async () => {
+  const world = await openWorld();
+  writeSome(world, 21);
+  await world.manager.createSnapshot();
+  const directory = `${databaseDirectory}/snapshots/22`;
+  const original = world.memory.bytesOf(`${directory}/manifest.json`);
+  const { manifest } = readManifest(original);
+  const [machine] = manifest.machines;
+  assert.ok(machine !== undefined);
+  const other = Buffer.alloc(32, 1).toString('base64url');
+  const edits: Partial<Manifest>[] = [
+    { clusterId: 'other' },
+    { historyId: 'other' },
+    { parent: 'other' },
+    { instance: 21 },
+    { position: 20 },
+    { chain: other },
+    { digest: other },
+    { machines: [{ ...machine, fingerprint: other }] },
+    { machines: [{ ...machine, digest: other }] },
+    { machines: [machine, { ...machine, id: 2 }] },
+    { files: manifest.files.filter(({ name }) => name !== 'machine-1/lines/000000.ndjson') },
+    { files: manifest.files.map((file) => ({ ...file, sha256: other })) },
+  ];
+  for (const edit of edits) {
+    world.memory.overwrite(`${directory}/manifest.json`, printManifest({ ...manifest, ...edit }).bytes);
+    await assert.rejects(verify(world, directory), { code: 'snapshot-damaged' }, JSON.stringify(edit));
+  }
+  world.memory.overwrite(`${directory}/manifest.json`, original);
+  await verify(world, directory);
   await world.manager.stop();
 });
 
