@@ -10,7 +10,7 @@ import { FaultDisk } from '../store/fault-disk.ts';
 import { modelOf } from '../store/model.ts';
 import { machineValue, put } from '../store/proposals.ts';
 import { hex } from '../store/store-contract.ts';
-import { storeIn, tamper, temporaryDirectory } from '../store/temporary.ts';
+import { copyOf, storeIn, tamper, temporaryDirectory } from '../store/temporary.ts';
 import { puts } from '../store/values.ts';
 import { applyTo, machineIn, replayTo } from './machine.ts';
 import { copyCheckpoint, filesIn } from './snapshot.ts';
@@ -287,5 +287,21 @@ test('verification refuses history that was changed, a file that is missing and 
     await file.close();
   }
   await machine.verifyCheckpointState(sound, files);
+  await machine.close();
+});
+
+test('files that a killed process left, with their write-ahead log, are verified as they lie', async () => {
+  const directory = temporaryDirectory();
+  const machine = await machineIn(directory);
+  const values = puts(30);
+  applyTo(machine, values);
+  await replayTo(machine, values, 20);
+  for (let instance = 21; instance <= 30; instance++)
+    await machine.executeForCheckpoint(instance, values[instance - 1]);
+  const left = copyOf(directory);
+  assert.ok(readdirSync(left).includes('documents.sqlite-wal'));
+  const verified = await machine.verifyCheckpointState(left, filesIn(left));
+  assert.equal(verified.instance, 20);
+  assert.ok(readdirSync(left).includes('documents.sqlite-wal'));
   await machine.close();
 });
