@@ -1,0 +1,104 @@
+import type { Clock } from '../base/clock.ts';
+import { LoggosError } from '../base/errors.ts';
+import type { CheckpointManager } from '../checkpoint/checkpoint-manager.ts';
+import type { DocumentReader } from '../documents/document-reader.ts';
+import { type DocumentStateMachine, documentMachineId } from '../documents/document-state-machine.ts';
+import { encodeProposal } from '../documents/machine/proposal.ts';
+import type { DocumentProposal, ProposalOutcome } from '../documents/machine/types.ts';
+import type { CheckpointControl, ClusterStatus, Database, Deadline, Snapshots } from '../http/database.ts';
+import type { Replica } from '../replica/replica.ts';
+import { PositionGate } from './position-gate.ts';
+
+/** What a database is put together from; `open-database.ts` opens and stops them. */
+export interface DatabaseParts {
+  readonly name: string;
+  readonly clock: Clock;
+  readonly machine: DocumentStateMachine;
+  readonly replica: Replica;
+  readonly manager: CheckpointManager;
+  readonly reader: DocumentReader;
+  readonly checkpoint: CheckpointControl;
+  cluster(): ClusterStatus;
+  /** What keeps the checkpoint from being served; undefined: nothing. */
+  damage(): string | undefined;
+}
+
+/** One database as REST needs it. */
+export class DocumentDatabase implements Database {
+  readonly name: string;
+  readonly read: DocumentReader;
+  readonly checkpoint: CheckpointControl;
+  readonly snapshots: Snapshots;
+  readonly #parts: DatabaseParts;
+  readonly #positions: PositionGate;
+
+  constructor(parts: DatabaseParts) {
+    const { clock, machine, manager } = parts;
+    this.#parts = parts;
+    this.name = parts.name;
+    this.read = parts.reader;
+    this.checkpoint = parts.checkpoint;
+    this.snapshots = {
+      create: () => manager.createSnapshot(),
+      list: () => manager.listSnapshots(),
+      remove: (instance) => manager.removeSnapshot(instance),
+      open: (instance) => manager.openSnapshot(instance),
+    };
+    this.#positions = new PositionGate(clock, () => machine.state.position);
+    machine.onApplied(() => this.#positions.advanced());
+  }
+
+  get limits(): Database['limits'] {
+    return this.#parts.machine.state.settings;
+  }
+
+  async write(proposal: DocumentProposal, deadline: Deadline): Promise<ProposalOutcome> {
+    this.#refuseDamaged();
+    const { outcome } = await this.#parts.replica.propose(documentMachineId, encodeProposal(proposal), { deadline });
+    return outcome as ProposalOutcome;
+  }
+
+  linearizable(deadline: Deadline): Promise<void> {
+    this.#refuseDamaged();
+    return this.#parts.replica.linearizable(deadline);
+  }
+
+  reached(position: number, deadline: Deadline): Promise<void> {
+    return this.#positions.wait(position, deadline);
+  }
+
+  async checkpointReached(position: number, deadline: Deadline): Promise<void> {
+    const { machine, manager } = this.#parts;
+    if (position <= machine.checkpointHead.state.position) return;
+    await this.reached(position, deadline);
+    await manager.reached(this.#instanceOf(position), deadline);
+  }
+
+  readiness(): ReturnType<Database['readiness']> {
+    const { replica, manager } = this.#parts;
+    const damage = this.#parts.damage();
+    const { state, reason } = manager.replayer.status;
+    return [
+      { name: 'leader', ok: replica.canRead },
+      { name: 'checkpoint', ok: damage === undefined, ...(damage === undefined ? {} : { detail: damage }) },
+      { name: 'replayer', ok: state !== 'failed', ...(reason === undefined ? {} : { detail: reason }) },
+    ];
+  }
+
+  cluster(): ClusterStatus {
+    return this.#parts.cluster();
+  }
+
+  /** Of an applied position; its line leaves the tail only when the checkpoint has it. */
+  #instanceOf(position: number): number {
+    const { machine } = this.#parts;
+    const line = machine.tail.line(position);
+    const instance = line === undefined ? undefined : /"instance":(\d+)/.exec(line)?.[1];
+    return instance === undefined ? machine.checkpointInstance() : Number(instance);
+  }
+
+  #refuseDamaged(): void {
+    const damage = this.#parts.damage();
+    if (damage !== undefined) throw new LoggosError('checkpoint-damaged', damage);
+  }
+}

@@ -1,0 +1,120 @@
+import { resolve } from 'node:path';
+import { nanoid } from 'nanoid';
+import type { Logger } from 'pino';
+import { LoggosError } from '../base/errors.ts';
+import type { Observer } from '../base/observer.ts';
+import { createHttpApp } from '../http/http-app.ts';
+import { createHttpServer } from '../http/http-server.ts';
+import { defaultHttpSettings } from '../http/http-services.ts';
+import { systemClock } from '../system/clock.ts';
+import { systemHashes } from '../system/hashes.ts';
+import { PoolDisk } from '../system/pool-disk.ts';
+import { systemRandom } from '../system/random.ts';
+import type { Configuration } from './configuration.ts';
+import { makeDataDirectory, openIdentity } from './data-directory.ts';
+import { DirectoryLock } from './directory-lock.ts';
+import type { DocumentDatabase } from './document-database.ts';
+import { checkFree, closeServer, listen } from './listen.ts';
+import { createLogger } from './logger.ts';
+import { Metrics } from './metrics.ts';
+import { createObserver } from './observer.ts';
+import { openDatabase } from './open-database.ts';
+import { stopSignal } from './stop-signals.ts';
+
+/** The exit code of a process that met a defect or a failing disk: the data is kept, and a restart is right. */
+const exitDefect = 70;
+const version = '0.1.0';
+
+/**
+ * Runs one replica until it is told to stop.
+ * @returns the exit code: 0 after a stop that was asked for
+ * @throws LoggosError where it cannot start: `directory-locked`, `directory-unusable`, `in-use`, `usage` …
+ */
+export async function serve(configuration: Configuration): Promise<number> {
+  // Before anything is made: what is kept is for its owner alone.
+  process.umask(0o077);
+  const stopped = stopSignal();
+  const logger = loggerOf(configuration);
+  const fatal = failStop(logger);
+  const metrics = new Metrics();
+  const observer = createObserver(logger, metrics);
+
+  await checkFree(configuration.http);
+  const disk = new PoolDisk();
+  await makeDataDirectory(disk, configuration.data);
+  const lock = await DirectoryLock.take(configuration.data, observer);
+  try {
+    const { data, replica } = configuration;
+    const identity = await openIdentity(disk, data, replica, { random: systemRandom, observer });
+    const running = await openDatabase({ name: 'main', configuration, identity, observer, metrics, onFatal: fatal });
+    try {
+      await answer(configuration, running.database, metrics, observer, stopped);
+    } finally {
+      await running.stop();
+    }
+    return 0;
+  } finally {
+    await lock.release();
+  }
+}
+
+/** Serves REST until the stop is asked for, then lets requests in flight end. */
+async function answer(
+  configuration: Configuration,
+  database: DocumentDatabase,
+  metrics: Metrics,
+  observer: Observer,
+  stopped: Promise<string>,
+): Promise<void> {
+  const { deadline, hosts, insecure, http, stopWithin } = configuration;
+  const app = createHttpApp({
+    databases: new Map([[database.name, database]]),
+    settings: {
+      ...defaultHttpSettings,
+      deadlineMs: deadline,
+      hosts: [...defaultHttpSettings.hosts, ...hosts],
+      checkHost: !insecure || hosts.length > 0,
+    },
+    clock: systemClock,
+    random: systemRandom,
+    hashes: systemHashes,
+    observer,
+    ids: () => nanoid(),
+    metrics: () => metrics.text(),
+    version,
+  });
+  metrics.gauge('http_open_streams', 'Event streams and long polls that are open.', () => app.openStreams);
+  const server = createHttpServer(app);
+  const url = await listen(server, http);
+  if (insecure) observer.report('warn', 'open-to-all', { url });
+  greet(url, configuration.data);
+  const signal = await stopped;
+  observer.report('info', 'stopping', { signal });
+  app.closeStreams();
+  await closeServer(server, stopWithin);
+}
+
+function greet(url: string, data: string): void {
+  const put = `curl -X PUT ${url}/v1/documents/cities/gaios -H 'Content-Type: application/json' -d '{"harbour":true}'`;
+  process.stdout.write(`Loggos answers at ${url}\n  try   ${put}\n  data  ${resolve(data)}\n  stop  Ctrl-C\n`);
+}
+
+function loggerOf({ logLevel, logFormat }: Configuration): Logger {
+  const auto = process.stderr.isTTY ? 'text' : 'json';
+  return createLogger(logLevel, logFormat === 'auto' ? auto : logFormat);
+}
+
+/**
+ * What is not expected ends the process at once, without a clean-up that writes (RELIABILITY 5.3): all that was
+ * acknowledged is on disk, and the next start goes on from there.
+ */
+function failStop(logger: Logger): (error: unknown) => void {
+  const fatal = (error: unknown): void => {
+    const facts = error instanceof LoggosError ? { code: error.code } : {};
+    logger.fatal({ ...facts, error }, 'stopped-by-a-defect');
+    process.exit(exitDefect);
+  };
+  process.on('uncaughtException', fatal);
+  process.on('unhandledRejection', fatal);
+  return fatal;
+}
