@@ -1,5 +1,5 @@
 import { type Ballot, compareBallots, type ReplicaId } from './ballot.ts';
-import type { Accept, CannotTellProof, Confirm, Prepare, Promised } from './messages.ts';
+import type { Accept, AcceptedInstance, CannotTellProof, Confirm, Prepare, Promised } from './messages.ts';
 import type { CoreOutput } from './outputs.ts';
 
 /**
@@ -12,7 +12,7 @@ export const aheadMax = 4096;
 export interface AcceptorState {
   /** Never goes back (A3); every accepted ballot is at most this. */
   promised: Ballot;
-  readonly accepted: Map<number, { readonly ballot: Ballot; readonly value: Uint8Array }>;
+  readonly accepted: Map<number, AcceptedInstance>;
   /** Instances whose record was lost to damage or might have been: neither accepted nor never (A6). */
   readonly cannotTell: Map<number, CannotTellProof>;
   readonly cannotTellAbove: { readonly instance: number; readonly proof: CannotTellProof } | undefined;
@@ -42,7 +42,7 @@ export function onAccept(
   promise(state, ballot, outputs);
   // At or below chosenTo nothing is written: the value is decided, and a vote for it can only be one for the same.
   if (instance > chosenTo && !holds(state, instance, ballot)) {
-    state.accepted.set(instance, { ballot, value });
+    state.accepted.set(instance, { instance, ballot, value });
     state.cannotTell.delete(instance);
     outputs.push({ kind: 'persist', record: { kind: 'accepted', instance, ballot, value } });
   }
@@ -88,9 +88,8 @@ function refuse(state: AcceptorState, from: ReplicaId, ballot: Ballot, outputs: 
 }
 
 function answer(state: AcceptorState, chosenTo: number, { ballot, firstInstance }: Prepare): Promised {
-  const accepted = [...state.accepted]
-    .filter(([instance]) => instance >= firstInstance)
-    .map(([instance, vote]) => ({ instance, ballot: vote.ballot, value: vote.value }))
+  const accepted = [...state.accepted.values()]
+    .filter((vote) => vote.instance >= firstInstance)
     .sort((left, right) => left.instance - right.instance);
   const cannotTell = [...state.cannotTell]
     .filter(([instance]) => instance >= firstInstance)

@@ -49,7 +49,7 @@ export interface CoreBoot {
   /** Everything up to it is chosen and covered by the checkpoint; `replay` goes on from there. */
   readonly chosenTo: number;
   /** The deciding record of each instance above what the log proves chosen that has one. */
-  readonly records: readonly InstanceRecord[];
+  readonly records: readonly (InstanceRecord & { readonly maybeSuperseded?: CannotTellProof })[];
   readonly cannotTell: readonly { readonly instance: number; readonly proof: CannotTellProof }[];
   readonly cannotTellAbove?: { readonly instance: number; readonly proof: CannotTellProof };
   /** Those chosen up to `chosenTo`, ascending; in a new group the one that instance 1 will hold. */
@@ -71,9 +71,10 @@ export function createCore(boot: CoreBoot): CoreState {
     leader: leading.createLeader(),
     reads: { rounds: new Map() },
   };
-  for (const { kind, instance, ballot, value } of boot.records) {
+  for (const record of boot.records) {
+    const { kind, instance, ballot, value } = record;
     assert(instance > boot.chosenTo, 'a vote found at boot is for what is not known to be chosen', { instance });
-    state.acceptor.accepted.set(instance, { ballot, value });
+    state.acceptor.accepted.set(instance, record);
     if (kind === 'chosen') state.learner.ahead.set(instance, { instance, ballot, value });
   }
   return state;
@@ -113,6 +114,12 @@ export function canPropose(state: CoreState): boolean {
 export function canRead(state: CoreState): boolean {
   const { phase, openingInstance } = state.leader;
   return phase === 'leading' && openingInstance !== undefined && openingInstance <= state.learner.chosenTo;
+}
+
+/** Whether this leader has a promise of every voter: what an ambiguous tail may have hidden was never accepted. */
+export function everyVoterPromised({ leader, memberships, learner }: CoreState): boolean {
+  const { voters } = ruling(memberships, learner.chosenTo + 1);
+  return leader.phase === 'leading' && voters.every((voter) => leader.promisedBy.has(voter));
 }
 
 function onMessage(state: CoreState, from: ReplicaId, message: PaxosMessage, outputs: CoreOutput[]): void {

@@ -7,6 +7,11 @@ export interface AcceptedInstance {
   readonly instance: number;
   readonly ballot: Ballot;
   readonly value: Uint8Array;
+  /**
+   * A newer record of the same instance may have been lost: cannot tell, and this vote where that is settled as never
+   * answered.
+   */
+  readonly maybeSuperseded?: CannotTellProof;
 }
 
 /** Phase 1, once for every instance from `firstInstance` on. */

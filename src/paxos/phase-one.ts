@@ -1,5 +1,5 @@
-import { type Ballot, compareBallots, type ReplicaId } from './ballot.ts';
-import type { CannotTellProof, Promised } from './messages.ts';
+import { compareBallots, type ReplicaId } from './ballot.ts';
+import type { AcceptedInstance, CannotTellProof, Promised } from './messages.ts';
 import { isQuorum } from './quorum.ts';
 
 /** What a leader may propose at an instance, as far as the promises in hand say. */
@@ -36,12 +36,13 @@ export class Promises {
   verdict(instance: number, voters: readonly ReplicaId[]): Verdict {
     const everyVoterAnswered = voters.every((voter) => this.#byReplica.has(voter));
     const definite = new Set<ReplicaId>();
-    let highest: { readonly ballot: Ballot; readonly value: Uint8Array } | undefined;
+    let highest: AcceptedInstance | undefined;
     for (const [replica, answers] of this.#byReplica) {
       if (!voters.includes(replica)) continue;
       const answer = answers.of(instance);
       if (answer === 'truncated') return { kind: 'open' }; // Truncated is not empty (B3): it is learned, never filled.
-      if (answer === 'damaged' || (answer === 'ambiguous' && !everyVoterAnswered)) continue;
+      const doubt = typeof answer === 'string' ? answer : answer.maybeSuperseded;
+      if (doubt === 'damaged' || (doubt === 'ambiguous' && !everyVoterAnswered)) continue;
       definite.add(replica);
       if (typeof answer === 'string') continue;
       if (highest === undefined || compareBallots(answer.ballot, highest.ballot) > 0) highest = answer;
@@ -55,7 +56,7 @@ export class Promises {
 class Answers {
   readonly lastListed: number;
   readonly #promised: Promised;
-  readonly #accepted = new Map<number, { readonly ballot: Ballot; readonly value: Uint8Array }>();
+  readonly #accepted = new Map<number, AcceptedInstance>();
   readonly #cannotTell = new Map<number, CannotTellProof>();
 
   constructor(promised: Promised) {
@@ -65,9 +66,7 @@ class Answers {
     this.lastListed = Math.max(0, ...this.#accepted.keys(), ...this.#cannotTell.keys());
   }
 
-  of(
-    instance: number,
-  ): { readonly ballot: Ballot; readonly value: Uint8Array } | 'never' | 'truncated' | CannotTellProof {
+  of(instance: number): AcceptedInstance | 'never' | 'truncated' | CannotTellProof {
     const { truncatedTo, cannotTellAbove } = this.#promised;
     if (instance <= truncatedTo) return 'truncated';
     const vote = this.#accepted.get(instance);

@@ -120,8 +120,12 @@ export class Applier {
 
   #execute(instance: number, value: ChosenValue): ExecuteResult | undefined {
     const batch = value.kind === 'batch' ? value : undefined;
-    return this.#machines.execute(instance, batch?.machineId, batch, this.#host.contextOf(instance), (id, fingerprint) =>
-      this.#fingerprints.add(id, instance, fingerprint),
+    return this.#machines.execute(
+      instance,
+      batch?.machineId,
+      batch,
+      this.#host.contextOf(instance),
+      (id, fingerprint) => this.#fingerprints.add(id, instance, fingerprint),
     );
   }
 
