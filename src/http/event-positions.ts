@@ -1,6 +1,6 @@
-import { assert } from '../base/assert.ts';
 import { formatEventCursor, parseEventCursor } from '../api/cursors.ts';
 import { positionText } from '../api/scalars.ts';
+import { assert } from '../base/assert.ts';
 import type { HistoryLine } from '../documents/store/checkpoint-reader.ts';
 import type { Database } from './database.ts';
 import { checkHistory, diverged, historyAt } from './positions.ts';
