@@ -191,8 +191,8 @@ function onAccepted(state: CoreState, from: ReplicaId, { ballot, instance }: Acc
 }
 
 function onChosen(state: CoreState, { instance, ballot }: Chosen, outputs: CoreOutput[]): void {
-  const { chosenTo, noticed } = state.learner;
-  if (instance <= chosenTo || instance > chosenTo + aheadMax) return;
+  const { chosenTo, noticed, ahead } = state.learner;
+  if (instance <= chosenTo || instance > chosenTo + aheadMax || ahead.has(instance)) return;
   noticed.set(instance, ballot);
   learnNoticed(state, instance, ballot, outputs);
 }
