@@ -8,7 +8,9 @@ import { fileURLToPath } from 'node:url';
 const here = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url));
 
 if (Number.parseInt(process.versions.node, 10) >= 24) {
-  module.enableCompileCache(here('.cache/compile'));
+  // Worker threads look for it in the environment.
+  process.env.NODE_COMPILE_CACHE ??= here('.cache/compile');
+  module.enableCompileCache(process.env.NODE_COMPILE_CACHE);
   await import('../src/cli/main.ts');
 } else if (existsSync(here('node_modules/.bin/node'))) {
   const child = spawn(here('node_modules/.bin/node'), process.argv.slice(1), { stdio: 'inherit' });
