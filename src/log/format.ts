@@ -51,6 +51,8 @@ export interface SegmentHeader {
   readonly previousEnd: number;
   /** Everything below it was synced before the segment got its name. */
   readonly initialEnd: number;
+  /** The file was that long, durably, before its first record: a shorter one has lost something. */
+  readonly fileBytes: number;
   /** The three as they were when the segment began. */
   readonly firstInstance: number;
   readonly newestInstance: number;
@@ -185,8 +187,9 @@ const inSegment = {
   newestInstance: 40,
   chosenTo: 48,
   time: 56,
-  identityBytes: 64,
-  identity: 68,
+  fileBytes: 64,
+  identityBytes: 72,
+  identity: 76,
   crc: 508,
 };
 const identityBytesMax = 256;
@@ -202,6 +205,7 @@ export function encodeSegmentHeader(header: SegmentHeader, seal: Seal, hashes: H
   writeU64(bytes, inSegment.newestInstance, header.newestInstance);
   writeU64(bytes, inSegment.chosenTo, header.chosenTo);
   writeU64(bytes, inSegment.time, header.time);
+  writeU64(bytes, inSegment.fileBytes, header.fileBytes);
   bytes.writeUInt32BE(Buffer.byteLength(seal.identity), inSegment.identityBytes);
   bytes.write(seal.identity, inSegment.identity);
   bytes.writeUInt32BE(hashes.crc32(bytes.subarray(0, inSegment.crc)), inSegment.crc);
@@ -235,6 +239,7 @@ export function decodeSegmentHeader(
       newestInstance: readU64(bytes, inSegment.newestInstance),
       chosenTo: readU64(bytes, inSegment.chosenTo),
       time: readU64(bytes, inSegment.time),
+      fileBytes: readU64(bytes, inSegment.fileBytes),
     },
     identity: bytes.toString(
       'utf8',

@@ -1,65 +1,21 @@
 import { assert } from '../base/assert.ts';
-import type { Clock } from '../base/clock.ts';
-import { type Disk, DiskError, type DiskFile } from '../base/disk.ts';
+import { DiskError } from '../base/disk.ts';
 import { LoggosError } from '../base/errors.ts';
-import type { Hashes } from '../base/hashes.ts';
 import type { Observer } from '../base/observer.ts';
 import { type Ballot, ballotZero, compareBallots } from '../paxos/ballot.ts';
-import { BatchEncoder } from './batch-encoder.ts';
-import { beginSegment } from './begin-segment.ts';
 import type { BootFindings } from './boot-findings.ts';
-import {
-  encodeHidden,
-  encodeSegmentHeader,
-  recordBytes,
-  type SegmentHeader,
-  sealOf,
-  segmentHeaderBytes,
-  spareName,
-} from './format.ts';
+import { beginNewSegment } from './boot-segment.ts';
+import { sealOf, segmentHeaderBytes } from './format.ts';
 import type { BootInstance, Log, LogBoot } from './log.ts';
+import { type LogOptions, logDefaults } from './log-options.ts';
 import { PromiseFiles, readPromises } from './promise-files.ts';
 import { RecentRecords } from './recent-records.ts';
-import { type Recovery, recover, type TailItem } from './recover.ts';
-import { Segment, type SegmentContext } from './segment.ts';
-import { BallotTable, SegmentIndex } from './segment-index.ts';
+import { type Recovery, recover } from './recover.ts';
+import type { Segment, SegmentContext } from './segment.ts';
+import { BallotTable } from './segment-index.ts';
 import { SegmentLog } from './segment-log.ts';
-import { findSpare, makeSpare, SegmentSupply, type Spare } from './segment-supply.ts';
+import { SegmentSupply } from './segment-supply.ts';
 import { Segments } from './segments.ts';
-
-export interface LogOptions {
-  /** What the log is written by: best a thread of its own. */
-  readonly disk: Disk;
-  /** What it is read, zero-filled ahead and dropped by. Absent: `disk`. */
-  readonly readDisk?: Disk;
-  /** Made where it is absent; its parent must be there and durable. */
-  readonly directory: string;
-  /** Whose log it is (cluster, incarnation, database): 1 to 256 bytes, the same for the life of the directory. */
-  readonly identity: string;
-  /** The last instance that the durable checkpoint covers; 0: none. */
-  readonly checkpointInstance: number;
-  readonly hashes: Hashes;
-  readonly clock: Clock;
-  readonly observer: Observer;
-  /** Bytes of a segment: more makes fewer and larger steps of cleaning. Default 64 MiB, at least 64 KiB. */
-  readonly segmentBytes?: number;
-  /** Bytes of the newest values kept in memory. Default 16 MiB. */
-  readonly cacheBytes?: number;
-  /** Room that the log leaves to others on the disk. Default: a segment. */
-  readonly keepFreeBytes?: number;
-  /** Default 10. */
-  readonly sealAfterMs?: number;
-  /** Told once when a write or a sync has failed: the process must end (A8). */
-  readonly onFailure?: (error: Error) => void;
-}
-
-const defaults = {
-  segmentBytes: 64 * 1024 * 1024,
-  segmentBytesMin: 64 * 1024,
-  cacheBytes: 16 * 1024 * 1024,
-  reserveBytesMax: 4 * 1024 * 1024,
-  sealAfterMs: 10,
-};
 
 /**
  * Opens the log as it was left, wherever its last process ended, and says what boot may build on. Never appends to an
@@ -80,19 +36,20 @@ export async function openLog(options: LogOptions): Promise<{ log: Log; boot: Lo
 
 async function open(options: LogOptions): Promise<{ log: Log; boot: LogBoot }> {
   const { disk, directory, hashes, checkpointInstance, clock, observer } = options;
-  const segmentBytes = options.segmentBytes ?? defaults.segmentBytes;
-  assert(segmentBytes >= defaults.segmentBytesMin && segmentBytes < 2 ** 32, 'a segment has 64 KiB to 4 GiB');
+  const segmentBytes = options.segmentBytes ?? logDefaults.segmentBytes;
+  assert(segmentBytes >= logDefaults.segmentBytesMin && segmentBytes < 2 ** 32, 'a segment has 64 KiB to 4 GiB');
   const readDisk = options.readDisk ?? disk;
   const seal = sealOf(options.identity, hashes);
   const context: SegmentContext = { directory, disk: readDisk, seal, hashes, ballots: new BallotTable() };
   await disk.makeDirectory(directory);
+  await disk.syncDirectory(parentOf(directory));
 
   const recovery = await recover(context, checkpointInstance);
   const promise = await openPromises(options, recovery);
   const boot = await tell(recovery, promise, checkpointInstance);
   reportFindings(recovery, promise, observer);
 
-  const begun = await beginNewSegment(options, segmentBytes, context, recovery, boot);
+  const begun = await beginNewSegment(options, context, recovery, boot);
   const supply = new SegmentSupply({
     disk: readDisk,
     directory,
@@ -109,19 +66,25 @@ async function open(options: LogOptions): Promise<{ log: Log; boot: LogBoot }> {
     file: begun.file,
     supply,
     encoder: begun.encoder,
-    recent: new RecentRecords(options.cacheBytes ?? defaults.cacheBytes),
+    recent: new RecentRecords(options.cacheBytes ?? logDefaults.cacheBytes),
     promises: promise.files,
     lastInstance: boot.lastInstance,
     chosenTo: boot.chosenTo,
     hasMarks: recovery.findings.hasMarks,
     appendBytesMax: segmentBytes - segmentHeaderBytes,
-    reserveBytes: Math.min(defaults.reserveBytesMax, Math.floor(segmentBytes / 8)),
-    sealAfterMs: options.sealAfterMs ?? defaults.sealAfterMs,
+    reserveBytes: Math.min(logDefaults.reserveBytesMax, Math.floor(segmentBytes / 8)),
+    sealAfterMs: options.sealAfterMs ?? logDefaults.sealAfterMs,
     clock,
     observer,
     onFailure: options.onFailure ?? (() => {}),
   });
   return { log, boot };
+}
+
+function parentOf(path: string): string {
+  const end = path.lastIndexOf('/');
+  if (end < 0) return '.';
+  return end === 0 ? '/' : path.slice(0, end);
 }
 
 interface OpenedPromises {
@@ -194,112 +157,4 @@ function reportFindings({ findings, cutBytes }: Recovery, promise: OpenedPromise
   if (cutBytes > 0) observer.report('warn', 'log-tail-cut', { cutBytes });
   if (promise.files === undefined) observer.report('error', 'log-promise-lost', {});
   if (promise.repairedCount > 0) observer.report('warn', 'log-promise-repaired', { copies: promise.repairedCount });
-}
-
-interface Begun {
-  readonly segment: Segment;
-  readonly file: DiskFile;
-  readonly encoder: BatchEncoder;
-}
-
-/** The segment that this process appends to, with what the old one cannot be trusted with. */
-async function beginNewSegment(
-  options: LogOptions,
-  segmentBytes: number,
-  context: SegmentContext,
-  recovery: Recovery,
-  boot: LogBoot,
-): Promise<Begun> {
-  const { disk, directory, hashes, clock } = options;
-  const number = (recovery.segments.at(-1)?.number ?? 0) + 1;
-  const tailBytes = recovery.tail.reduce((sum, item) => sum + recordBytes(payloadOf(item).byteLength), 0);
-  await giveBackZeros(disk, recovery);
-  const spare = await spareFor(context.disk, directory, number, segmentBytes, segmentHeaderBytes + tailBytes);
-  const encoder = new BatchEncoder(context.seal, hashes, recovery.findings.newestInstance);
-  const index = new SegmentIndex(context.ballots);
-  encoder.begin({ segment: number, offset: segmentHeaderBytes, time: clock.now() }, tailBytes);
-  for (const item of recovery.tail) addToNewSegment(item, encoder, index, boot.chosenTo);
-  const header: SegmentHeader = {
-    segment: number,
-    previousEnd: recovery.previousEnd,
-    initialEnd: segmentHeaderBytes + tailBytes,
-    firstInstance: recovery.firstInstance,
-    newestInstance: recovery.findings.newestInstance,
-    chosenTo: boot.chosenTo,
-    time: clock.now(),
-  };
-  const content = Buffer.concat([encodeSegmentHeader(header, context.seal, hashes), encoder.bytes]);
-  const file = await beginSegment(disk, directory, spare, content);
-  const facts = {
-    fileBytes: spare.bytes,
-    end: header.initialEnd,
-    newestInstance: header.newestInstance,
-    newestTime: recovery.segments.at(-1)?.newestTime ?? header.time,
-  };
-  return { segment: new Segment(context, header, facts, index), file, encoder };
-}
-
-function addToNewSegment(item: TailItem, encoder: BatchEncoder, index: SegmentIndex, chosenTo: number): void {
-  if (item.kind === 'mark') {
-    encoder.addMark('hidden', encodeHidden(item.range), chosenTo);
-    return;
-  }
-  const { type, instance, ballot } = item.item.header;
-  const value = item.item.payload;
-  if (type === 'accepted' || type === 'chosen') {
-    index.put(instance, encoder.add({ kind: type, instance, ballot, value }, chosenTo), { kind: type, ballot });
-  } else {
-    encoder.addMark(type, value, chosenTo);
-  }
-}
-
-function payloadOf(item: TailItem): Uint8Array {
-  return item.kind === 'mark' ? encodeHidden(item.range) : item.item.payload;
-}
-
-/** The last segment's zeros are room that nobody needs any more: it is never appended to again. */
-async function giveBackZeros(disk: Disk, { segments, dataEnd }: Recovery): Promise<void> {
-  const last = segments.at(-1);
-  if (last === undefined || last.fileBytes <= dataEnd) return;
-  const file = await disk.open(last.path, 'write');
-  try {
-    await file.truncate(dataEnd);
-    last.fileBytes = dataEnd;
-  } finally {
-    await file.close();
-  }
-}
-
-/**
- * The spare that is there, or a new one; on a disk that is nearly full a smaller one, so that what is stored can be
- * read and cleaned.
- */
-async function spareFor(
-  disk: Disk,
-  directory: string,
-  number: number,
-  bytes: number,
-  bytesMin: number,
-): Promise<Spare> {
-  await removeOtherSpares(disk, directory, number);
-  const found = await findSpare(disk, directory, number, bytes);
-  if (found !== undefined && found.bytes >= bytesMin) return found;
-  for (
-    let tried = Math.max(bytes, bytesMin);
-    ;
-    tried = Math.max(Math.floor(tried / 8), defaults.segmentBytesMin, bytesMin)
-  ) {
-    try {
-      return await makeSpare(disk, directory, number, tried);
-    } catch (error) {
-      const isLastTry = tried <= Math.max(defaults.segmentBytesMin, bytesMin);
-      if (isLastTry || !(error instanceof DiskError) || error.kind !== 'no-room') throw error;
-    }
-  }
-}
-
-async function removeOtherSpares(disk: Disk, directory: string, number: number): Promise<void> {
-  for (const name of await disk.list(directory)) {
-    if (name.endsWith('.segment.new') && name !== spareName(number)) await disk.remove(`${directory}/${name}`);
-  }
 }

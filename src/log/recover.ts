@@ -120,6 +120,11 @@ function isCovered(file: SegmentFile, next: SegmentFile | undefined, checkpointI
   return file.header !== undefined && after !== undefined && after.newestInstance <= checkpointInstance;
 }
 
+function whyEndIsUnknown(file: SegmentFile, next: SegmentFile): DamagePlace {
+  const isMissing = next.number > file.number + 1;
+  return placeOf(file.number + 1, 0, isMissing ? 'missing segment' : 'unreadable header');
+}
+
 function coveredSegment(context: SegmentContext, file: SegmentFile, next: SegmentFile | undefined): Segment {
   const after = successor(file, next);
   return new Segment(context, file.header ?? lostHeader(file), {
@@ -149,7 +154,7 @@ async function scanInto(
   const knownEnd = successor(file, next)?.previousEnd;
   const bytes = await readFile(context, file);
   const options = { segment: file.number, seal, hashes, firstOffset: segmentHeaderBytes, knownEnd };
-  const items = [...scanSegment(bytes, options)];
+  const items = [...scanSegment(bytes, options), ...(next === undefined ? lostEnd(file, header) : [])];
   const end = knownEnd ?? durableEnd(items, header.initialEnd);
   const durable = items.filter(({ offset }) => offset < end);
   const loose = items.filter(({ offset }) => offset >= end);
@@ -157,8 +162,7 @@ async function scanInto(
   const told =
     next === undefined ? loose.map((item) => ({ item, order: tell(findings, item, file.number, 'ambiguous') })) : [];
   // A later segment is there, but its header does not say where this one ends: what is behind may have been cut.
-  if (next !== undefined && loose.length > 0)
-    findings.onUnreadable('damaged', placeOf(file.number, end, 'unknown end'));
+  if (next !== undefined && loose.length > 0) findings.onUnreadable('damaged', whyEndIsUnknown(file, next));
   const newestTime = items.reduce(
     (newest, item) => Math.max(newest, item.kind === 'record' ? item.header.time : 0),
     header.time,
@@ -168,9 +172,15 @@ async function scanInto(
   return {
     segment: new Segment(context, header, facts, indexOf(durable, header.chosenTo, ballots)),
     loose: told,
-    dataEnd: Math.max(end, lastItem === undefined ? 0 : lastItem.offset + lastItem.bytes),
+    dataEnd: Math.min(file.fileBytes, Math.max(end, lastItem === undefined ? 0 : lastItem.offset + lastItem.bytes)),
     cutBytes: told.reduce((sum, { item }) => sum + (item.kind === 'unreadable' || !item.intact ? item.bytes : 0), 0),
   };
+}
+
+/** A last segment that is shorter than it was made: what stood behind its end cannot be told. */
+function lostEnd(file: SegmentFile, header: SegmentHeader): Scanned[] {
+  const bytes = header.fileBytes - file.fileBytes;
+  return bytes > 0 ? [{ kind: 'unreadable', offset: file.fileBytes, bytes }] : [];
 }
 
 function tell(findings: BootFindings, item: Scanned, segment: number, proof: Proof): number {
@@ -206,6 +216,7 @@ function lostHeader(file: SegmentFile, findings?: BootFindings): SegmentHeader {
     segment: file.number,
     previousEnd: 0,
     initialEnd: segmentHeaderBytes,
+    fileBytes: file.fileBytes,
     firstInstance: 0,
     newestInstance: findings?.newestInLog ?? 0,
     chosenTo: findings?.lastChosenTo ?? 0,

@@ -285,6 +285,7 @@ export class SegmentLog implements Log {
       segment: spare.segment,
       previousEnd: old.end,
       initialEnd: segmentHeaderBytes,
+      fileBytes: spare.bytes,
       firstInstance: this.firstInstance,
       newestInstance: encoder.newestInstance,
       chosenTo: this.#waiting[0]?.chosenTo ?? this.#chosenTo,

@@ -1,7 +1,8 @@
 import { LoggosError } from '../../src/base/errors.ts';
 import type { Observer } from '../../src/base/observer.ts';
 import type { Log, LogBoot, LogRecord } from '../../src/log/log.ts';
-import { type LogOptions, openLog } from '../../src/log/open-log.ts';
+import type { LogOptions } from '../../src/log/log-options.ts';
+import { openLog } from '../../src/log/open-log.ts';
 import type { Ballot } from '../../src/paxos/ballot.ts';
 import { systemHashes } from '../../src/system/hashes.ts';
 import { MemoryDisk } from '../support/memory-disk.ts';

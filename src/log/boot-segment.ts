@@ -1,0 +1,154 @@
+import { type Disk, DiskError, type DiskFile } from '../base/disk.ts';
+import { BatchEncoder } from './batch-encoder.ts';
+import { beginSegment, writeWhole } from './begin-segment.ts';
+import {
+  encodeHidden,
+  encodeSegmentHeader,
+  recordBytes,
+  type SegmentHeader,
+  segmentHeaderBytes,
+  spareName,
+} from './format.ts';
+import type { LogBoot } from './log.ts';
+import { type LogOptions, logDefaults } from './log-options.ts';
+import type { Recovery, TailItem } from './recover.ts';
+import { Segment, type SegmentContext } from './segment.ts';
+import { SegmentIndex } from './segment-index.ts';
+import { findSpare, makeSpare, type Spare } from './segment-supply.ts';
+
+/** The segment that this process appends to. */
+export interface Begun {
+  readonly segment: Segment;
+  readonly file: DiskFile;
+  readonly encoder: BatchEncoder;
+}
+
+/**
+ * Makes the segment that this process appends to, with what the old one cannot be trusted with; durable, and named, when
+ * it resolves.
+ */
+export async function beginNewSegment(
+  options: LogOptions,
+  context: SegmentContext,
+  recovery: Recovery,
+  boot: LogBoot,
+): Promise<Begun> {
+  const { disk, directory, hashes, clock } = options;
+  const number = (recovery.segments.at(-1)?.number ?? 0) + 1;
+  const tailBytes = recovery.tail.reduce((sum, item) => sum + recordBytes(payloadOf(item).byteLength), 0);
+  const spare = await spareFor(options, context, recovery, number, segmentHeaderBytes + tailBytes);
+  const encoder = new BatchEncoder(context.seal, hashes, recovery.findings.newestInstance);
+  const index = new SegmentIndex(context.ballots);
+  encoder.begin({ segment: number, offset: segmentHeaderBytes, time: clock.now() }, tailBytes);
+  for (const item of recovery.tail) addToNewSegment(item, encoder, index, boot.chosenTo);
+  const header: SegmentHeader = {
+    segment: number,
+    previousEnd: recovery.previousEnd,
+    initialEnd: segmentHeaderBytes + tailBytes,
+    fileBytes: spare.bytes,
+    firstInstance: recovery.firstInstance,
+    newestInstance: recovery.findings.newestInstance,
+    chosenTo: boot.chosenTo,
+    time: clock.now(),
+  };
+  const content = Buffer.concat([encodeSegmentHeader(header, context.seal, hashes), encoder.bytes]);
+  const file = await beginSegment(disk, directory, spare, content);
+  await giveBackZeros(disk, recovery);
+  const facts = {
+    fileBytes: spare.bytes,
+    end: header.initialEnd,
+    newestInstance: header.newestInstance,
+    newestTime: recovery.segments.at(-1)?.newestTime ?? header.time,
+  };
+  return { segment: new Segment(context, header, facts, index), file, encoder };
+}
+
+function addToNewSegment(item: TailItem, encoder: BatchEncoder, index: SegmentIndex, chosenTo: number): void {
+  if (item.kind === 'mark') {
+    encoder.addMark('hidden', encodeHidden(item.range), chosenTo);
+    return;
+  }
+  const { type, instance, ballot } = item.item.header;
+  const value = item.item.payload;
+  if (type === 'accepted' || type === 'chosen') {
+    index.put(instance, encoder.add({ kind: type, instance, ballot, value }, chosenTo), { kind: type, ballot });
+  } else {
+    encoder.addMark(type, value, chosenTo);
+  }
+}
+
+function payloadOf(item: TailItem): Uint8Array {
+  return item.kind === 'mark' ? encodeHidden(item.range) : item.item.payload;
+}
+
+/** The last segment's zeros are room that nobody needs any more: it is never appended to again. */
+async function giveBackZeros(disk: Disk, { segments, dataEnd }: Recovery): Promise<void> {
+  const last = segments.at(-1);
+  if (last === undefined || last.fileBytes <= dataEnd) return;
+  const file = await disk.open(last.path, 'write');
+  try {
+    await file.truncate(dataEnd);
+    last.fileBytes = dataEnd;
+  } finally {
+    await file.close();
+  }
+}
+
+/** The spare that is there, or a new one; on a full disk a smaller one, so that what is stored can be read and cleaned. */
+async function spareFor(
+  options: LogOptions,
+  context: SegmentContext,
+  recovery: Recovery,
+  number: number,
+  bytesMin: number,
+): Promise<Spare> {
+  const { disk, directory } = context;
+  const bytes = Math.max(options.segmentBytes ?? logDefaults.segmentBytes, bytesMin);
+  await removeOtherSpares(disk, directory, number);
+  const found = await findSpare(disk, directory, number, bytes);
+  if (found !== undefined) return found;
+  try {
+    return await makeSpare(disk, directory, number, bytes);
+  } catch (error) {
+    if (!isNoRoom(error)) throw error;
+  }
+  await shortenLast(options, context, recovery);
+  for (
+    let tried = Math.floor(bytes / 8);
+    tried > Math.max(logDefaults.segmentBytesMin, bytesMin);
+    tried = Math.floor(tried / 8)
+  ) {
+    try {
+      return await makeSpare(disk, directory, number, tried);
+    } catch (error) {
+      if (!isNoRoom(error)) throw error;
+    }
+  }
+  return makeSpare(disk, directory, number, Math.max(logDefaults.segmentBytesMin, bytesMin));
+}
+
+function isNoRoom(error: unknown): boolean {
+  return error instanceof DiskError && error.kind === 'no-room';
+}
+
+/** Gives back zeros before there is a next segment: the header says so first, lest the next boot miss them. */
+async function shortenLast(options: LogOptions, { seal, hashes }: SegmentContext, recovery: Recovery): Promise<void> {
+  const last = recovery.segments.at(-1);
+  // A damaged log is left as it is.
+  const isDamaged = recovery.findings.damage.matters.length > 0;
+  if (last === undefined || isDamaged || last.fileBytes <= recovery.dataEnd) return;
+  const file = await options.disk.open(last.path, 'write');
+  try {
+    const header = encodeSegmentHeader({ ...last.header, fileBytes: recovery.dataEnd }, seal, hashes);
+    await writeWhole(file, last.path, 0, header);
+  } finally {
+    await file.close();
+  }
+  await giveBackZeros(options.disk, recovery);
+}
+
+async function removeOtherSpares(disk: Disk, directory: string, number: number): Promise<void> {
+  for (const name of await disk.list(directory)) {
+    if (name.endsWith('.segment.new') && name !== spareName(number)) await disk.remove(`${directory}/${name}`);
+  }
+}
