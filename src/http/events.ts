@@ -16,7 +16,7 @@ import type { HttpServices } from './http-services.ts';
 import { nextLink } from './links.ts';
 import { otherMethods } from './methods.ts';
 import { negotiate } from './negotiation.ts';
-import { checkHistory, positionHeaders, presentHistory, statedHistory } from './positions.ts';
+import { checkHistory, positionHeaders, statedHistory } from './positions.ts';
 import { parseQuery } from './query.ts';
 import { invalidParameter } from './refusal.ts';
 import type { StreamCount } from './stream-count.ts';
@@ -182,7 +182,7 @@ export function eventRoutes(
     const chainBefore = line === undefined ? undefined : await read.chainAt(position - 1);
     if (line === undefined || chainBefore === undefined)
       throw new LoggosError('not-found', 'no event has this position');
-    const isPinned = query.history !== undefined && query.history === presentHistory(database);
+    const isPinned = query.history !== undefined;
     const headers = {
       'Content-Type': type,
       'Cache-Control': isPinned ? 'private, max-age=31536000, immutable' : 'no-cache',
