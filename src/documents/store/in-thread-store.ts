@@ -8,7 +8,7 @@ import { emptyHistory, type HistoryEnd, parseHistoryEnd } from '../history/histo
 import { HistoryWriter } from '../history/history-writer.ts';
 import { zeroDigest } from '../machine/digest.ts';
 import { executeInstance, initialState } from '../machine/execute.ts';
-import type { EventEffect } from '../machine/types.ts';
+import type { InstanceEffects } from '../machine/types.ts';
 import { CheckpointScrubber } from './checkpoint-scrubber.ts';
 import type { CheckpointHead, CheckpointStore, FrozenFiles } from './checkpoint-store.ts';
 import { CommitWriter } from './commit-writer.ts';
@@ -113,9 +113,10 @@ export class InThreadCheckpointStore implements CheckpointStore {
     return this.#write(async (opened) => {
       const transaction = this.#transaction ?? new OpenTransaction(this.#stated().state, opened.rows);
       this.#transaction = transaction;
-      const { fingerprints, events } = this.#inOneRead(opened.database, () => this.#executeAll(transaction, items));
-      await opened.history.append(events);
-      return fingerprints;
+      const executed = this.#inOneRead(opened.database, () => this.#executeAll(transaction, items));
+      for (const { events, state } of executed) await opened.history.append(events, state.chain);
+      const covered = Array.from({ length: items.length - executed.length }, () => noFingerprint);
+      return [...covered, ...executed.map(({ state }) => state.fingerprint)];
     });
   }
 
@@ -250,23 +251,19 @@ export class InThreadCheckpointStore implements CheckpointStore {
     await this.#seal(opened);
   }
 
+  /** What each instance did that was not covered before: covered ones come first. */
   #executeAll(
     transaction: OpenTransaction,
     items: readonly { readonly instance: number; readonly value: MachineValue | undefined }[],
-  ): { readonly fingerprints: Uint8Array[]; readonly events: EventEffect[] } {
-    const fingerprints: Uint8Array[] = [];
-    const events: EventEffect[] = [];
+  ): InstanceEffects[] {
+    const executed: InstanceEffects[] = [];
     for (const { instance, value } of items) {
-      if (instance <= transaction.state.instance) {
-        fingerprints.push(noFingerprint);
-        continue;
-      }
+      if (instance <= transaction.state.instance) continue;
       const effects = executeInstance(transaction.state, transaction, instance, value, this.#hashes);
       transaction.take(effects);
-      for (const event of effects.events) events.push(event);
-      fingerprints.push(effects.state.fingerprint);
+      executed.push(effects);
     }
-    return { fingerprints, events };
+    return executed;
   }
 
   /** One read transaction for many point reads: taking SQLite's locks costs as much as a read does. */
