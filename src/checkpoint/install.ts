@@ -1,12 +1,11 @@
 import type { Disk } from '../base/disk.ts';
 import { LoggosError } from '../base/errors.ts';
-import type { StateMachine } from '../statemachine/state-machine.ts';
 import { checkpointDirectory, machineDirectory, nextInstall, writeCurrent } from './current.ts';
 import { listFiles, syncDirectories, withFile } from './files.ts';
 import { type Manifest, machineFiles, manifestName, type SealedManifest } from './manifest.ts';
 import { readSealedManifest } from './snapshots.ts';
 import { checkContent, makeFreshDirectory, writeFile } from './tar-reader.ts';
-import { checkFiles, fileBytes, verifyContents } from './verify.ts';
+import { checkFiles, type FilesMachine, fileBytes, verifyContents } from './verify.ts';
 
 export interface InstallOptions {
   readonly disk: Disk;
@@ -14,7 +13,7 @@ export interface InstallOptions {
   /** `incoming/<incomingId>` holds what `extractSnapshot` or `copySnapshot` put there. */
   readonly incomingId: string;
   /** They convert the files where they lie; the running ones are not touched. */
-  readonly machines: readonly StateMachine[];
+  readonly machines: readonly FilesMachine[];
   /** What the snapshot must be of. */
   readonly clusterId: string;
   readonly database: string;
@@ -101,7 +100,7 @@ export async function copySnapshot(
 export async function loadMachines(
   directory: string,
   manifest: Manifest,
-  machines: readonly StateMachine[],
+  machines: readonly FilesMachine[],
 ): Promise<void> {
   for (const { id } of manifest.machines) {
     const machine = machines.find((each) => each.id === id);

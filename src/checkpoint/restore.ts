@@ -3,7 +3,6 @@ import type { Disk } from '../base/disk.ts';
 import { LoggosError } from '../base/errors.ts';
 import type { Observer } from '../base/observer.ts';
 import type { Random } from '../base/random.ts';
-import type { StateMachine } from '../statemachine/state-machine.ts';
 import { checkpointDirectory, machineDirectory, writeCurrent } from './current.ts';
 import { makeDurableDirectory, replaceFile } from './files.ts';
 import { type Group, groupFileName, presentHistory, printGroup } from './group-file.ts';
@@ -12,7 +11,7 @@ import { copySnapshot, loadMachines, syncTree } from './install.ts';
 import { type Manifest, manifestName, type SealedManifest } from './manifest.ts';
 import { randomId, randomIncarnation } from './random-id.ts';
 import { extractSnapshot } from './tar-reader.ts';
-import { fileBytes, verifyContents } from './verify.ts';
+import { type FilesMachine, fileBytes, verifyContents } from './verify.ts';
 
 /** While it is there and identity.json is not, a restore was cut short: nothing starts here. */
 export const restoringName = 'restoring';
@@ -25,7 +24,7 @@ export interface RestoreOptions {
   /** A tar, or a directory with one unpacked. */
   readonly source: string;
   readonly dataDirectory: string;
-  readonly machines: readonly StateMachine[];
+  readonly machines: readonly FilesMachine[];
   /** Of the one member of the new group. */
   readonly replicaName: string;
   /** Where the database goes; default: the name in the manifest. */
@@ -132,7 +131,7 @@ async function takeSource(options: RestoreOptions, directory: string): Promise<S
 async function forkMachines(
   directory: string,
   manifest: Manifest,
-  machines: readonly StateMachine[],
+  machines: readonly FilesMachine[],
   historyId: string,
 ): Promise<void> {
   for (const { id } of manifest.machines) {

@@ -13,12 +13,18 @@ import { automaticName, readersName, readSealedManifest, verifiedName } from './
 import { layoutName } from './tar-layout.ts';
 import { checkContent, extractSnapshot } from './tar-reader.ts';
 
+/** A machine as far as its checkpoint's files go, which nobody has open: all that verify, install and restore ask of it. */
+export type FilesMachine = Pick<
+  StateMachine,
+  'id' | 'loadCheckpointState' | 'verifyCheckpointState' | 'forkCheckpointState'
+>;
+
 export interface VerifyOptions {
   readonly disk: Disk;
   readonly clock: Clock;
   readonly random: Random;
   /** One of each kind that the source may hold; they are asked to verify, and need not be opened. */
-  readonly machines: readonly StateMachine[];
+  readonly machines: readonly FilesMachine[];
   /** Where a tar is unpacked for the machines to read; removed afterwards. Default: beside the tar. */
   readonly scratchDirectory?: string;
   readonly onProgress?: (doneBytes: number, totalBytes: number) => void;
@@ -76,7 +82,7 @@ export async function verifyContents(
   disk: Disk,
   directory: string,
   { manifest }: SealedManifest,
-  machines: readonly StateMachine[],
+  machines: readonly FilesMachine[],
 ): Promise<Group> {
   const group = await readGroupOf(disk, directory, manifest);
   for (const claimed of manifest.machines) {

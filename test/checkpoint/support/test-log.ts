@@ -3,10 +3,13 @@ import type { AppliedLog } from '../../../src/checkpoint/applied-log.ts';
 import type { LogRecord } from '../../../src/log/log.ts';
 import { ballotZero } from '../../../src/paxos/ballot.ts';
 import { type ChosenValue, encodeChosenValue } from '../../../src/paxos/chosen-value.ts';
-import type { TestMachine } from './test-machine.ts';
+import type { StateMachine } from '../../../src/statemachine/state-machine.ts';
 
 export const clusterId = 'c0ffee';
 export const historyId = 'h1';
+
+/** A machine whose live state is ahead of the log's start is not given what it has. */
+type LiveMachine = StateMachine & { readonly liveInstance?: number };
 
 interface Applied {
   readonly record: LogRecord;
@@ -16,7 +19,7 @@ interface Applied {
 
 /** A log in memory that executes what is written to it, in segments of a few instances. */
 export class TestLog implements AppliedLog {
-  readonly #machines: readonly TestMachine[];
+  readonly #machines: readonly LiveMachine[];
   readonly #clock: Clock;
   readonly #listeners = new Set<(applied: number) => void>();
   readonly #values = new Map<number, Applied>();
@@ -32,7 +35,7 @@ export class TestLog implements AppliedLog {
   onRead: (firstInstance: number) => void = () => undefined;
   onDrop: (instance: number) => void = () => undefined;
 
-  constructor(machines: readonly TestMachine[], clock: Clock, segmentInstances = 10, startInstance = 0) {
+  constructor(machines: readonly LiveMachine[], clock: Clock, segmentInstances = 10, startInstance = 0) {
     this.#machines = machines;
     this.#clock = clock;
     this.segmentInstances = segmentInstances;
@@ -120,7 +123,7 @@ export class TestLog implements AppliedLog {
     const instance = this.appliedInstance + 1;
     const fingerprints = new Map<number, Uint8Array>();
     for (const machine of this.#machines) {
-      if (machine.liveInstance >= instance) continue;
+      if ((machine.liveInstance ?? 0) >= instance) continue;
       const own = value.kind === 'batch' && value.machineId === machine.id ? value : undefined;
       fingerprints.set(machine.id, machine.execute(instance, own).fingerprint);
     }
