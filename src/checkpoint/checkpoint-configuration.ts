@@ -5,7 +5,7 @@ import type { Observer } from '../base/observer.ts';
 import { readSmallFile, replaceFile } from './files.ts';
 import { printSealed, readSealed } from './sealed-json.ts';
 
-export const configurationFileName = 'checkpoint.json';
+const configurationFileName = 'checkpoint.json';
 
 /** What an operator sets of one replica's checkpoint; kept over restarts. */
 export interface CheckpointConfiguration {
@@ -19,7 +19,7 @@ export interface CheckpointConfiguration {
   readonly cleaner: 'running' | 'paused';
 }
 
-export const defaultConfiguration: CheckpointConfiguration = {
+const defaultConfiguration: CheckpointConfiguration = {
   holdCount: 10_000,
   holdBytes: 256 * 1024 * 1024,
   holdSeconds: 3600,

@@ -5,7 +5,7 @@ import { makeDurableDirectory, readSmallFile, replaceFile, trashPrefix } from '.
 import { GroupFile } from './group-file.ts';
 import { printSealed, readSealed } from './sealed-json.ts';
 
-export const currentFileName = 'CURRENT';
+const currentFileName = 'CURRENT';
 
 const currentBody = z.strictObject({ format: z.literal(1), install: z.int().min(1) });
 

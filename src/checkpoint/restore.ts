@@ -14,7 +14,7 @@ import { extractSnapshot } from './tar-reader.ts';
 import { type FilesMachine, fileBytes, verifyContents } from './verify.ts';
 
 /** While it is there and identity.json is not, a restore was cut short: nothing starts here. */
-export const restoringName = 'restoring';
+const restoringName = 'restoring';
 
 export interface RestoreOptions {
   readonly disk: Disk;

@@ -15,7 +15,7 @@ import {
 import { guardTar } from './tar-guard.ts';
 
 /** Without a byte for so long a source is given up. */
-export const stallMsDefault = 60_000;
+const stallMsDefault = 60_000;
 /** Left free beside what a snapshot takes. */
 const spareBytes = 16 * 1024 * 1024;
 
