@@ -12,6 +12,8 @@ export interface Answer {
   readonly body?: string;
   /** In place of a body: chunks that are written as fast as the reader takes them. `signal` aborts when it is gone. */
   readonly stream?: (signal: AbortSignal) => AsyncIterable<string | Uint8Array>;
+  /** Called once when the answer was written or given up, whether or not its stream was begun: gives back what it holds. */
+  readonly done?: () => void | Promise<void>;
 }
 
 export type Handler = (request: Request) => Answer | Promise<Answer>;
@@ -41,6 +43,7 @@ export function answering(services: HttpServices, database?: Database): Answerin
       } else {
         await sendStream(request, response, answer, services);
       }
+      if (answer.done !== undefined) await answer.done();
     } catch (error) {
       next(database === undefined ? error : new RouteFailure(error, database));
     }

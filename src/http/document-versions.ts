@@ -16,13 +16,13 @@ import { lineCursor, meantPosition, positionCursor } from './event-positions.ts'
 import type { HttpServices } from './http-services.ts';
 import { nextLink } from './links.ts';
 import { otherMethods } from './methods.ts';
-import { preferredReturn, requireJsonAccepted } from './negotiation.ts';
+import { requireJsonAccepted } from './negotiation.ts';
 import { checkHistory, positionHeaders, presentHistory, statedHistory } from './positions.ts';
 import { parseQuery, requireNoQuery } from './query.ts';
 import { invalidParameter } from './refusal.ts';
 import { parseShape } from './shapes.ts';
 import { readable } from './waiting.ts';
-import { onlyResult, write, writeBody, writeHeaders } from './writing.ts';
+import { write, writtenAnswer } from './writing.ts';
 
 /** Documents as they were: history, differences, and the way back. */
 export function documentVersionRoutes(database: Database, services: HttpServices, answer: Answering): Router {
@@ -122,11 +122,7 @@ export function documentVersionRoutes(database: Database, services: HttpServices
     const content = { field: 'document', json: old.body } as const;
     const asked = { kind: 'restore', ...target, precondition, content, restoredFrom: revision } as const;
     const outcome = await write(request, database, services, [asked], body);
-    const result = onlyResult(outcome);
-    const headers = writeHeaders(database, outcome, result);
-    const status = result.created ? 201 : 200;
-    if (preferredReturn(request) !== 'representation') return { status, headers, body: writeBody(outcome, result) };
-    return { status, headers: { ...headers, 'Preference-Applied': 'return=representation' }, body: old.body };
+    return writtenAnswer(request, database, outcome, old.body);
   }
 
   /** @throws LoggosError `not-found`, `deleted` */

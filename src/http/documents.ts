@@ -5,10 +5,10 @@ import { printJson } from '../base/strict-json.ts';
 import { checkPatch } from '../documents/machine/json-patch.ts';
 import { tagOf } from '../documents/machine/row.ts';
 import type { Answer, Answering } from './answer.ts';
-import { bodyType, parseBody, readBody, requirePostType, requirePutType } from './body.ts';
+import { bodyType, parseBody, readBody, requirePutType } from './body.ts';
 import type { Database } from './database.ts';
 import { checkObject, presentRow, printDocument, revisionConflict } from './document-content.ts';
-import { checkCollection, type DocumentTarget, documentTarget } from './document-target.ts';
+import { type DocumentTarget, documentTarget } from './document-target.ts';
 import { readVersion } from './document-versions.ts';
 import { readCondition, writePrecondition } from './entity-tags.ts';
 import type { HttpServices } from './http-services.ts';
@@ -18,7 +18,7 @@ import { presentHistory } from './positions.ts';
 import { hasQuery, parseQuery, requireNoQuery } from './query.ts';
 import { Refusal } from './refusal.ts';
 import { readable } from './waiting.ts';
-import { type AppliedOutcome, onlyResult, write, writeBody, writeHeaders } from './writing.ts';
+import { type AppliedOutcome, onlyResult, write, writeHeaders, writtenAnswer } from './writing.ts';
 
 const acceptPatch = { 'Accept-Patch': `${mediaTypes.mergePatch}, ${mediaTypes.jsonPatch}` };
 /** Of a read without a query string. */
@@ -59,28 +59,7 @@ export function documentRoutes(database: Database, services: HttpServices, answe
     const json = printDocument(parseBody(body, database), database);
     const content = { field: 'document', json } as const;
     const outcome = await write(request, database, services, [{ kind: 'put', ...target, precondition, content }], body);
-    return wholeAnswer(request, outcome, json);
-  }
-
-  async function post(request: Request): Promise<Answer> {
-    const { collection } = request.params as { collection: string };
-    checkCollection(collection);
-    requireNoQuery(request);
-    requirePostType(request);
-    const body = await readBody(request, services.settings.bodyBytesMax);
-    const json = printDocument(parseBody(body, database), database);
-    const operation = {
-      kind: 'create',
-      collection,
-      documentId: services.ids(),
-      precondition: { kind: 'absent' },
-      content: { field: 'document', json },
-    } as const;
-    const outcome = await write(request, database, services, [operation], body);
-    const { documentId } = onlyResult(outcome);
-    const location = `${request.baseUrl}/documents/${collection}/${encodeURIComponent(documentId)}`;
-    const answered = wholeAnswer(request, outcome, json);
-    return { ...answered, status: 201, headers: { ...answered.headers, Location: location } };
+    return writtenAnswer(request, database, outcome, json);
   }
 
   async function patch(request: Request): Promise<Answer> {
@@ -95,7 +74,7 @@ export function documentRoutes(database: Database, services: HttpServices, answe
     const content = { field: 'patch', json: printJson(value) } as const;
     const outcome = await write(request, database, services, [{ kind, ...target, precondition, content }], body);
     const document = preferredReturn(request) === 'representation' ? await contentAfter(target, outcome) : '';
-    return wholeAnswer(request, outcome, document);
+    return writtenAnswer(request, database, outcome, document);
   }
 
   async function remove(request: Request): Promise<Answer> {
@@ -109,19 +88,7 @@ export function documentRoutes(database: Database, services: HttpServices, answe
     const deleted = await database.read.asOf(target.collection, target.documentId, {
       revision: onlyResult(outcome).revision - 1,
     });
-    return { status: 200, headers: { ...headers, ...preferenceApplied('representation') }, body: deleted.body };
-  }
-
-  /** @param document - what was written, for `return=representation` */
-  function wholeAnswer(request: Request, outcome: AppliedOutcome, document: string): Answer {
-    const result = onlyResult(outcome);
-    const headers = writeHeaders(database, outcome, result);
-    const status = result.created ? 201 : 200;
-    const preferred = preferredReturn(request);
-    if (preferred === undefined) return { status, headers, body: writeBody(outcome, result) };
-    Object.assign(headers, preferenceApplied(preferred));
-    if (preferred === 'representation') return { status, headers, body: document };
-    return { status: result.created ? 201 : 204, headers };
+    return { status: 200, headers: { ...headers, 'Preference-Applied': 'return=representation' }, body: deleted.body };
   }
 
   /** The document right after a write: the present row, unless another write was faster. */
@@ -139,7 +106,6 @@ export function documentRoutes(database: Database, services: HttpServices, answe
     .patch(answer(patch))
     .delete(answer(remove))
     .all(answer(otherMethods('GET, HEAD, PUT, PATCH, DELETE', acceptPatch)));
-  router.post('/documents/:collection', answer(post));
   return router;
 }
 
@@ -155,8 +121,4 @@ function patchKind(request: Request): 'merge' | 'patch' {
   throw new Refusal('unsupported-media-type', 'a PATCH is a merge patch or a JSON Patch, by its Content-Type', {
     headers: acceptPatch,
   });
-}
-
-function preferenceApplied(preferred: 'representation' | 'minimal'): Record<string, string> {
-  return { 'Preference-Applied': `return=${preferred}` };
 }

@@ -107,7 +107,6 @@ export function eventRoutes(
     query: EventsQuery,
     until: Deadline,
   ): ReturnType<typeof readPage> {
-    streams.requireRoom();
     const release = streams.enter();
     const { clock, settings } = services;
     const end = Math.min(until, clock.monotonic() + settings.deadlineMsMax);
@@ -145,7 +144,6 @@ export function eventRoutes(
       resumed === undefined
         ? await afterOf(request, query)
         : await meantPosition(database, 'Last-Event-ID', resumed, stated);
-    streams.requireRoom();
     return {
       status: 200,
       headers: {
@@ -156,18 +154,9 @@ export function eventRoutes(
         ...varies,
         ...positionHeaders(database),
       },
-      stream: (signal) => counted(followEvents({ database, services, feed, form, after, filter, signal })),
+      stream: (signal) => followEvents({ database, services, feed, form, after, filter, signal }),
+      done: streams.enter(),
     };
-  }
-
-  /** Enters when the stream is begun: one that never is (HEAD, a reader that left) takes no place. */
-  async function* counted(chunks: AsyncIterable<string>): AsyncGenerator<string> {
-    const release = streams.enter();
-    try {
-      yield* chunks;
-    } finally {
-      release();
-    }
   }
 
   async function oneEvent(request: Request): Promise<Answer> {

@@ -4,8 +4,8 @@ import { answering } from './answer.ts';
 import { AppliedFeed } from './applied-feed.ts';
 import { checkpointRoutes } from './checkpoint.ts';
 import { clusterRoutes } from './cluster.ts';
+import { collectionRoutes } from './collections.ts';
 import type { Database } from './database.ts';
-import { documentPageRoutes } from './document-pages.ts';
 import { documentVersionRoutes } from './document-versions.ts';
 import { documentRoutes } from './documents.ts';
 import { eventRoutes } from './events.ts';
@@ -100,7 +100,7 @@ function databaseRoutes(database: Database, services: HttpServices, feed: Applie
   const answer = answering(services, database);
   const router = Router({ caseSensitive: true, strict: true });
   router.use(documentRoutes(database, services, answer));
-  router.use(documentPageRoutes(database, services, answer));
+  router.use(collectionRoutes(database, services, answer));
   router.use(documentVersionRoutes(database, services, answer));
   router.use(transactionRoutes(database, services, answer));
   router.use(eventRoutes(database, services, answer, feed, streams));

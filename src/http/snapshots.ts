@@ -58,7 +58,12 @@ export function snapshotRoutes(database: Database, _services: HttpServices, answ
     negotiate(request, [mediaTypes.tar]);
     const instance = instanceOf(request);
     const opened = await snapshots.open(instance);
-    return await releasedUnlessStreamed(opened, () => partOf(request, opened));
+    try {
+      return { ...partOf(request, opened), done: () => opened.release() };
+    } catch (error) {
+      await opened.release();
+      throw error;
+    }
   }
 
   async function latestTar(request: Request): Promise<Answer> {
@@ -67,11 +72,12 @@ export function snapshotRoutes(database: Database, _services: HttpServices, answ
     if (request.method === 'HEAD') return await latestHead(request);
     const { instance } = await snapshots.create();
     const opened = await snapshots.open(instance);
-    return await releasedUnlessStreamed(opened, () => ({
+    return {
       status: 200,
       headers: latestHeaders(request, opened),
-      stream: () => sent(opened, 0, opened.bytes - 1),
-    }));
+      stream: () => opened.read(0, opened.bytes - 1),
+      done: () => opened.release(),
+    };
   }
 
   /** Seals nothing: says of the newest snapshot what is known, its length only while it is of the newest state. */
@@ -117,14 +123,14 @@ export function snapshotRoutes(database: Database, _services: HttpServices, answ
       return {
         status: 200,
         headers: { ...headers, 'Content-Length': bytes },
-        stream: () => sent(opened, 0, bytes - 1),
+        stream: () => opened.read(0, bytes - 1),
       };
     }
     const { first, last } = range;
     return {
       status: 206,
       headers: { ...headers, 'Content-Length': last - first + 1, 'Content-Range': `bytes ${first}-${last}/${bytes}` },
-      stream: () => sent(opened, first, last),
+      stream: () => opened.read(first, last),
     };
   }
 
@@ -168,24 +174,4 @@ function instanceOf(request: Request): number {
 /** The seal, whether or not its owner gave it quotes. */
 function tagText({ etag }: SnapshotTar): string {
   return etag.replaceAll('"', '');
-}
-
-/** Releases at once unless the answer has a stream, which releases when it ends. */
-async function releasedUnlessStreamed(opened: SnapshotTar, make: () => Answer): Promise<Answer> {
-  let streamed: Answer['stream'];
-  try {
-    const answer = make();
-    streamed = answer.stream;
-    return answer;
-  } finally {
-    if (streamed === undefined) await opened.release();
-  }
-}
-
-async function* sent(opened: SnapshotTar, first: number, last: number): AsyncGenerator<Uint8Array> {
-  try {
-    yield* opened.read(first, last);
-  } finally {
-    await opened.release();
-  }
 }

@@ -13,13 +13,9 @@ export class StreamCount {
     return this.#open;
   }
 
-  /** @throws LoggosError `busy` at the limit */
-  requireRoom(): void {
-    if (this.#open >= this.#max) throw new LoggosError('busy', `${this.#max} event streams are open already`);
-  }
-
-  /** @returns what gives the place back */
+  /** @returns what gives the place back, once. @throws LoggosError `busy` at the limit */
   enter(): () => void {
+    if (this.#open >= this.#max) throw new LoggosError('busy', `${this.#max} event streams are open already`);
     this.#open++;
     let isOpen = true;
     return () => {

@@ -12,9 +12,11 @@ import type {
   ProposedOperation,
 } from '../documents/machine/types.ts';
 import { printTime } from '../documents/machine/utc-time.ts';
+import type { Answer } from './answer.ts';
 import type { Database } from './database.ts';
 import type { DocumentTarget } from './document-target.ts';
 import type { HttpServices } from './http-services.ts';
+import { preferredReturn } from './negotiation.ts';
 import { presentHistory } from './positions.ts';
 import { Refusal } from './refusal.ts';
 import { anonymousActor, type EventLabels, eventLabels, idempotencyKey, requestHash } from './request-identity.ts';
@@ -133,8 +135,27 @@ export function onlyResult(outcome: AppliedOutcome): OperationResult {
   return result;
 }
 
-/** `{id, revision, position, time}`: what a write answers with unless `Prefer` says otherwise. */
-export function writeBody(outcome: AppliedOutcome, { documentId, revision, position }: OperationResult): string {
+/**
+ * The answer of a write of one document: `{id, revision, position, time}` unless `Prefer` says otherwise.
+ * @param document - what was written, for `return=representation`
+ */
+export function writtenAnswer(
+  request: Request,
+  database: Database,
+  outcome: AppliedOutcome,
+  document: string,
+): Answer & { readonly headers: Record<string, string | number> } {
+  const result = onlyResult(outcome);
+  const headers = writeHeaders(database, outcome, result);
+  const status = result.created ? 201 : 200;
+  const preferred = preferredReturn(request);
+  if (preferred === undefined) return { status, headers, body: writeBody(outcome, result) };
+  headers['Preference-Applied'] = `return=${preferred}`;
+  if (preferred === 'representation') return { status, headers, body: document };
+  return { status: result.created ? 201 : 204, headers };
+}
+
+function writeBody(outcome: AppliedOutcome, { documentId, revision, position }: OperationResult): string {
   const time = printTime(outcome.time);
   return `{"id":${JSON.stringify(documentId)},"revision":${revision},"position":${position},"time":"${time}"}`;
 }

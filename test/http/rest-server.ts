@@ -114,8 +114,8 @@ export class RestServer {
     });
   }
 
-  /** Raw bytes on a socket; resolves with all that came back when the other side closes. */
-  raw(bytes: string, waitMs = 5_000): Promise<string> {
+  /** Raw bytes on a socket; resolves with all that came back when the other side closes or `until` came, and hangs up. */
+  raw(bytes: string, waitMs = 5_000, until?: RegExp): Promise<string> {
     return new Promise((resolve, reject) => {
       const socket = connect(this.port, '127.0.0.1');
       let text = '';
@@ -125,6 +125,7 @@ export class RestServer {
       }, waitMs);
       socket.on('data', (chunk) => {
         text += chunk.toString('latin1');
+        if (until?.test(text) === true) socket.destroy();
       });
       socket.on('error', reject);
       socket.on('close', () => {

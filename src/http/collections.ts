@@ -4,16 +4,19 @@ import { mediaTypes } from '../api/headers.ts';
 import type { DocumentVersion } from '../documents/document-reader.ts';
 import { printTime } from '../documents/machine/utc-time.ts';
 import type { Answer, Answering } from './answer.ts';
+import { parseBody, readBody, requirePostType } from './body.ts';
 import type { Database } from './database.ts';
+import { printDocument } from './document-content.ts';
 import { checkCollection } from './document-target.ts';
 import type { HttpServices } from './http-services.ts';
 import { nextLink } from './links.ts';
 import { otherMethods } from './methods.ts';
 import { requireJsonAccepted } from './negotiation.ts';
 import { checkHistory, positionHeaders, presentHistory } from './positions.ts';
-import { parseQuery } from './query.ts';
+import { parseQuery, requireNoQuery } from './query.ts';
 import { invalidParameter } from './refusal.ts';
 import { readable } from './waiting.ts';
+import { onlyResult, write, writtenAnswer } from './writing.ts';
 
 /** Where the next page goes on: opaque to clients, and checked when it comes back. */
 interface PageCursor {
@@ -23,8 +26,8 @@ interface PageCursor {
   readonly history: string;
 }
 
-/** Pages of a collection's documents, in the order of their ids. */
-export function documentPageRoutes(database: Database, services: HttpServices, answer: Answering): Router {
+/** A collection: pages of its documents in the order of their ids, and new documents with ids made here. */
+export function collectionRoutes(database: Database, services: HttpServices, answer: Answering): Router {
   const router = Router({ caseSensitive: true, strict: true });
 
   async function page(request: Request): Promise<Answer> {
@@ -75,9 +78,31 @@ export function documentPageRoutes(database: Database, services: HttpServices, a
     return { items, nextAfterId };
   }
 
+  async function post(request: Request): Promise<Answer> {
+    const { collection } = request.params as { collection: string };
+    checkCollection(collection);
+    requireNoQuery(request);
+    requirePostType(request);
+    const body = await readBody(request, services.settings.bodyBytesMax);
+    const json = printDocument(parseBody(body, database), database);
+    const operation = {
+      kind: 'create',
+      collection,
+      documentId: services.ids(),
+      precondition: { kind: 'absent' },
+      content: { field: 'document', json },
+    } as const;
+    const outcome = await write(request, database, services, [operation], body);
+    const { documentId } = onlyResult(outcome);
+    const location = `${request.baseUrl}/documents/${collection}/${encodeURIComponent(documentId)}`;
+    const answered = writtenAnswer(request, database, outcome, json);
+    return { ...answered, status: 201, headers: { ...answered.headers, Location: location } };
+  }
+
   router
     .route('/documents/:collection')
     .get(answer(page))
+    .post(answer(post))
     .all(answer(otherMethods('GET, HEAD, POST', { 'Accept-Post': mediaTypes.json })));
   return router;
 }
