@@ -7,8 +7,8 @@ import { parseArgs } from 'node:util';
 import { inProcessCommits } from './bench/commits.ts';
 import { measureHttp } from './bench/http.ts';
 import { historyBytes, memoryWithDocuments, restartTimes } from './bench/size.ts';
-import { printTable, type Row } from './bench/table.ts';
 import { syncRate } from './bench/sync-rate.ts';
+import { printTable, type Row } from './bench/table.ts';
 
 const { values } = parseArgs({
   options: {
@@ -69,7 +69,8 @@ try {
   for await (const row of memoryWithDocuments(options)) show(row);
   for await (const row of historyBytes(options)) show(row);
   process.stdout.write(`\n${printTable(rows)}`);
-  if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify({ node: process.version, rows }, null, 2)}\n`);
+  if (values.json !== undefined)
+    await writeFile(values.json, `${JSON.stringify({ node: process.version, rows }, null, 2)}\n`);
 } finally {
   await rm(options.directory, { recursive: true, force: true });
 }

@@ -27,7 +27,14 @@ export async function untilLevel(server: MeasuredServer): Promise<number> {
 
 /** Writes documents 0 … count − 1 once each. */
 export async function fill(server: MeasuredServer, count: number): Promise<void> {
-  const result = await load({ port: server.port, method: 'PUT', connections: 64, seconds: 3_600, keys: count, sequential: true });
+  const result = await load({
+    port: server.port,
+    method: 'PUT',
+    connections: 64,
+    seconds: 3_600,
+    keys: count,
+    sequential: true,
+  });
   if (result.failures > 0) throw new Error(`${result.failures} writes failed while filling`);
 }
 
@@ -77,7 +84,11 @@ export async function* measureHttp(options: {
       }
       if (method === 'PUT') yield { what: 'Replayer level after the PUTs', value: await untilLevel(loggos), unit: 's' };
     }
-    yield { what: 'event-loop delay, p99', value: (await loggos.metric('nodejs_eventloop_lag_p99_seconds')) * 1_000, unit: 'ms' };
+    yield {
+      what: 'event-loop delay, p99',
+      value: (await loggos.metric('nodejs_eventloop_lag_p99_seconds')) * 1_000,
+      unit: 'ms',
+    };
     const events = await loggos.metric('loggos_position');
     const flushes = await loggos.metric('loggos_log_syncs_total');
     yield { what: 'events a flush of the log', value: events / flushes, unit: 'events' };

@@ -145,7 +145,8 @@ suite('a backup made under load', () => {
     assert.equal(lines, manifest.position);
     const database = manifest.files.find((file) => file.name.endsWith('documents.sqlite'))?.name;
     assert(database !== undefined);
-    if (!existsSync('/usr/bin/sqlite3')) return context.diagnostic('sqlite3 is not installed: node:sqlite reads it instead');
+    if (!existsSync('/usr/bin/sqlite3'))
+      return context.diagnostic('sqlite3 is not installed: node:sqlite reads it instead');
     const sum = execFileSync('sqlite3', [
       join(unpacked, database),
       "select sum(json_extract(body, '$.balance')) from documents where collection = 'accounts'",

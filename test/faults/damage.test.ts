@@ -2,13 +2,12 @@ import assert from 'node:assert/strict';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { freePort, loggos, request, ServerProcess, temporaryDirectory } from '../support/server-process.ts';
+import { loggos, request, type ServerProcess, serverOf } from '../support/server-process.ts';
 
 const main = 'databases/main';
 
 async function startedServer(context: TestContext, flags: readonly string[] = []): Promise<ServerProcess> {
-  const server = new ServerProcess(await temporaryDirectory(context), await freePort(), flags);
-  context.after(() => server.kill());
+  const server = await serverOf(context, flags);
   await server.start();
   return server;
 }
@@ -139,13 +138,15 @@ test('rot in a row of the checkpoint is never served', async (context) => {
   // The row in the database, not only the line in the history.
   for (const file of files) {
     const bytes = await readFile(file);
-    for (let offset = bytes.indexOf(markerOf(5)); offset >= 0; offset = bytes.indexOf(markerOf(5), offset + 1)) bytes[offset] = 0x58;
+    for (let offset = bytes.indexOf(markerOf(5)); offset >= 0; offset = bytes.indexOf(markerOf(5), offset + 1))
+      bytes[offset] = 0x58;
     await writeFile(file, bytes);
   }
   for (let boot = 0; boot < 2; boot++) {
     await server.start(30_000, '/livez');
     const answer = await request(`${server.url}/v1/documents/things/t5`);
-    if (answer.status === 200) assert.deepEqual(JSON.parse(answer.text), { marker: markerOf(5) }, 'rebuilt, or refused');
+    if (answer.status === 200)
+      assert.deepEqual(JSON.parse(answer.text), { marker: markerOf(5) }, 'rebuilt, or refused');
     else assert(answer.status >= 500, answer.text);
     assert.doesNotMatch(answer.text, /\/tmp|\.sqlite|\.ts\b/);
     await server.end();

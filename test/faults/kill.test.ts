@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { freePort, request, ServerProcess, temporaryDirectory } from '../support/server-process.ts';
+import { request, serverOf } from '../support/server-process.ts';
 
 const rounds = 20;
 const clientCount = 16;
@@ -55,8 +55,7 @@ async function allEvents(url: string): Promise<Event[]> {
 }
 
 test('kill -9 under load: every acknowledged write is there once, in order, with its revision', async (context) => {
-  const server = new ServerProcess(await temporaryDirectory(context), await freePort(), ['--segment-bytes', '4194304']);
-  context.after(() => server.kill());
+  const server = await serverOf(context, ['--segment-bytes', '4194304']);
   const attempts = new Map<string, Attempt>();
   const nextValues = Array.from({ length: clientCount }, () => 0);
   for (let round = 0; round < rounds; round++) {

@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { freePort, request, ServerProcess, temporaryDirectory } from '../support/server-process.ts';
+import { request, serverOf } from '../support/server-process.ts';
 
 const json = { 'Content-Type': 'application/json' };
 
 test('an idempotency key replays its first outcome after kill -9', async (context) => {
-  const server = new ServerProcess(await temporaryDirectory(context), await freePort());
-  context.after(() => server.kill());
+  const server = await serverOf(context);
   await server.start();
   const create = () =>
     request(`${server.url}/v1/documents/orders`, {
@@ -31,8 +30,7 @@ test('an idempotency key replays its first outcome after kill -9', async (contex
 });
 
 test('a paused Replayer changes no answer and keeps the log; resumed, the log shrinks on disk', async (context) => {
-  const server = new ServerProcess(await temporaryDirectory(context), await freePort(), ['--segment-bytes', '1048576']);
-  context.after(() => server.kill());
+  const server = await serverOf(context, ['--segment-bytes', '1048576']);
   await server.start();
   const configure = async (change: unknown) => {
     const answer = await request(`${server.url}/v1/checkpoint`, {

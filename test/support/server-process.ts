@@ -29,6 +29,20 @@ export async function temporaryDirectory(test: { after(action: () => Promise<voi
   return directory;
 }
 
+/** A server on a directory of its own and a free port; killed, and its directory removed, when the test is over. */
+export async function serverOf(
+  test: { after(action: () => Promise<void>): void },
+  flags: readonly string[] = [],
+): Promise<ServerProcess> {
+  const directory = await mkdtemp(join(tmpdir(), 'loggos-'));
+  const server = new ServerProcess(directory, await freePort(), flags);
+  test.after(async () => {
+    await server.kill();
+    await rm(directory, { recursive: true, force: true });
+  });
+  return server;
+}
+
 /** One real `loggos serve` on a data directory; started, killed and started again by tests of faults. */
 export class ServerProcess {
   readonly data: string;
@@ -135,12 +149,17 @@ export interface HttpAnswer {
   readonly text: string;
 }
 
-/** One request whose answer is read whole. */
+/** One request whose answer is read whole. A body is JSON where no header says otherwise. */
 export async function request(
   url: string,
   init: { method?: string; headers?: Record<string, string>; body?: string | Uint8Array<ArrayBuffer> } = {},
 ): Promise<HttpAnswer> {
-  const answer = await fetch(url, { ...init, signal: AbortSignal.timeout(30_000) });
+  const headers = init.body === undefined ? {} : { 'Content-Type': 'application/json' };
+  const answer = await fetch(url, {
+    ...init,
+    headers: { ...headers, ...init.headers },
+    signal: AbortSignal.timeout(30_000),
+  });
   return { status: answer.status, headers: answer.headers, text: await answer.text() };
 }
 
