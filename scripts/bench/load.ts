@@ -64,7 +64,8 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
       const send = (): void => {
         if (isOver()) {
           socket.end();
-          return resolve();
+          resolve();
+          return;
         }
         sentAt = performance.now();
         socket.write(requestText());
