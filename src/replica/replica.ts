@@ -90,6 +90,7 @@ export class Replica implements AppliedLog {
   #stateBefore: ReplicaState = { name: 'starting', reason: '' };
   #isReceiving = false;
   #isDraining = false;
+  #isDrainSoon = false;
   #isHalted = false;
   #lastTime = 0;
   #cancelSweep: (() => void) | undefined;
@@ -177,7 +178,7 @@ export class Replica implements AppliedLog {
     if (refusal !== undefined) return Promise.reject(refusal);
     const result = this.#proposals.submit(machineId, proposal, options);
     this.#sweepLater();
-    this.#drain();
+    this.#drainSoon();
     return result;
   }
 
@@ -321,6 +322,16 @@ export class Replica implements AppliedLog {
       this.#isReceiving = false;
     }
     this.#drain();
+  }
+
+  /** After all who propose in this turn have done so: they share a batch instead of the first going alone. */
+  #drainSoon(): void {
+    if (this.#isDrainSoon) return;
+    this.#isDrainSoon = true;
+    queueMicrotask(() => {
+      this.#isDrainSoon = false;
+      this.#drain();
+    });
   }
 
   /** Lets in what waits, first, so that the disk has work; then applies what is chosen. */

@@ -59,7 +59,7 @@ export class ListMachine implements StateMachine {
   async loadCheckpointState(): Promise<void> {}
 
   #fingerprint(instance: number): Fingerprint {
-    return new TextEncoder().encode(`${this.id}:${instance}:${this.texts.join(',')}`);
+    return new TextEncoder().encode(`${this.id}:${instance}:${this.texts.slice(-3).join(',')}`);
   }
 }
 
