@@ -94,7 +94,10 @@ async function giveBackZeros(disk: Disk, { segments, dataEnd }: Recovery): Promi
   }
 }
 
-/** The spare that is there, or a new one; on a full disk a smaller one, so that what is stored can be read and cleaned. */
+/**
+ * The spare that is there, or a new one: a small one, so that a start does not wait for a whole segment to be filled,
+ * and on a full disk an even smaller one, so that what is stored can be read and cleaned.
+ */
 async function spareFor(
   options: LogOptions,
   context: SegmentContext,
@@ -103,25 +106,17 @@ async function spareFor(
   bytesMin: number,
 ): Promise<Spare> {
   const { disk, directory } = context;
-  const bytes = Math.max(options.segmentBytes ?? logDefaults.segmentBytes, bytesMin);
+  const segmentBytes = options.segmentBytes ?? logDefaults.segmentBytes;
   await removeOtherSpares(disk, directory, number);
-  const found = await findSpare(disk, directory, number, bytes);
-  if (found !== undefined) return found;
-  try {
-    return await makeSpare(disk, directory, number, bytes);
-  } catch (error) {
-    if (!isNoRoom(error)) throw error;
-  }
-  await shortenLast(options, context, recovery);
-  for (
-    let tried = Math.floor(bytes / 8);
-    tried > Math.max(logDefaults.segmentBytesMin, bytesMin);
-    tried = Math.floor(tried / 8)
-  ) {
+  const found = await findSpare(disk, directory, number, segmentBytes);
+  if (found !== undefined && found.bytes >= bytesMin) return found;
+  const sizes = [Math.min(segmentBytes, logDefaults.firstSegmentBytes), logDefaults.segmentBytesMin];
+  for (const bytes of sizes) {
     try {
-      return await makeSpare(disk, directory, number, tried);
+      return await makeSpare(disk, directory, number, Math.max(bytes, bytesMin));
     } catch (error) {
       if (!isNoRoom(error)) throw error;
+      await shortenLast(options, context, recovery);
     }
   }
   return makeSpare(disk, directory, number, Math.max(logDefaults.segmentBytesMin, bytesMin));

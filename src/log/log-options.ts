@@ -33,6 +33,8 @@ export interface LogOptions {
 export const logDefaults = {
   segmentBytes: 64 * 1024 * 1024,
   segmentBytesMin: 64 * 1024,
+  /** Of a process's first segment, where none was left ready. */
+  firstSegmentBytes: 8 * 1024 * 1024,
   cacheBytes: 16 * 1024 * 1024,
   reserveBytesMax: 4 * 1024 * 1024,
   sealAfterMs: 10,

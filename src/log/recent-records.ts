@@ -1,10 +1,16 @@
+import { assert } from '../base/assert.ts';
 import type { LogRecord } from './log.ts';
 import { decides } from './segment-index.ts';
+
+const compactAfter = 1024;
 
 /** The newest durable records, up to a number of bytes: what followers and the Replayer ask for is nearly always here. */
 export class RecentRecords {
   readonly #bytesMax: number;
   readonly #records = new Map<number, LogRecord>();
+  /** In the order of arrival from `#oldest` on; one that is not in `#records` any more is passed over. */
+  #arrivals: LogRecord[] = [];
+  #oldest = 0;
   #bytes = 0;
 
   constructor(bytesMax: number) {
@@ -19,26 +25,25 @@ export class RecentRecords {
     const old = this.#records.get(record.instance);
     if (old !== undefined) {
       if (!decides(record, old)) return;
-      this.#forget(old);
+      this.#bytes -= old.value.byteLength;
     }
     this.#records.set(record.instance, record);
+    this.#arrivals.push(record);
     this.#bytes += record.value.byteLength;
-    if (this.#bytes > this.#bytesMax) this.#evict();
+    while (this.#bytes > this.#bytesMax) this.#evictOldest();
   }
 
-  dropBelow(instance: number): void {
-    for (const record of this.#records.values()) if (record.instance < instance) this.#forget(record);
-  }
-
-  #evict(): void {
-    for (const record of this.#records.values()) {
-      if (this.#bytes <= this.#bytesMax) return;
-      this.#forget(record);
+  #evictOldest(): void {
+    const record = this.#arrivals[this.#oldest];
+    assert(record !== undefined, 'what is counted has arrived');
+    this.#oldest += 1;
+    if (this.#records.get(record.instance) === record) {
+      this.#records.delete(record.instance);
+      this.#bytes -= record.value.byteLength;
     }
-  }
-
-  #forget(record: LogRecord): void {
-    this.#records.delete(record.instance);
-    this.#bytes -= record.value.byteLength;
+    // Taking from the front of an array, or of a map, costs more the longer it is.
+    if (this.#oldest < compactAfter || this.#oldest * 2 < this.#arrivals.length) return;
+    this.#arrivals = this.#arrivals.slice(this.#oldest);
+    this.#oldest = 0;
   }
 }

@@ -168,12 +168,11 @@ export class SegmentLog implements Log {
       instance,
       chosenTo: this.#chosenTo,
     });
-    const { context, supply, recent } = this.#parts;
+    const { context, supply } = this.#parts;
     const dropping = this.#dropping.then(async () => {
       const { count } = this.#segments;
       await this.#segments.dropBelow(instance, context.disk, context.directory);
       if (this.#segments.count < count) supply.retry();
-      recent.dropBelow(this.#segments.firstInstance);
     });
     this.#dropping = dropping.catch(() => undefined);
     await dropping;

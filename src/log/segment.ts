@@ -79,10 +79,12 @@ export class Segment {
   }
 
   /**
-   * The record of an instance in this segment, `unreadable` where one may be hidden that this one does not decide over.
+   * The record of an instance in this segment, once `index` has resolved: `unreadable` where one may be hidden that this
+   * one does not decide over, `unloaded` where the index is not in memory.
    */
-  async find(instance: number): Promise<IndexEntry | 'unreadable' | undefined> {
-    const index = await this.index();
+  find(instance: number): IndexEntry | 'unreadable' | 'unloaded' | undefined {
+    const index = this.#index;
+    if (index === undefined) return 'unloaded';
     const entry = index.get(instance);
     if (entry?.kind === 'chosen') return entry;
     for (const { above, to, offset } of index.hidden) {

@@ -101,12 +101,15 @@ export class Segments {
   }
 
   async #readRun(firstInstance: number, countMax: number, bytesMax: number): Promise<LogRecord[]> {
-    const first = await this.#find(firstInstance);
+    for (const segment of this.#holdersOf(firstInstance)) await segment.index();
+    const first = this.#find(firstInstance);
+    if (typeof first === 'string') throw damaged(firstInstance, this.newest, 0);
     const { segment } = first;
     const chunk = await this.#readChunk(first, bytesMax);
     const records: LogRecord[] = [];
     let bytes = 0;
-    for (let found: Found | undefined = first; found !== undefined && found.segment === segment; ) {
+    let found: Found | string = first;
+    while (typeof found !== 'string' && found.segment === segment) {
       const { entry } = found;
       const instance = firstInstance + records.length;
       const record = decodeIn(chunk, first.entry.offset, segment, entry, instance);
@@ -115,7 +118,7 @@ export class Segments {
       if (records.length > 0 && bytes > bytesMax) break;
       records.push(record);
       if (records.length >= countMax || bytes >= bytesMax) break;
-      found = await this.#find(instance + 1).catch(() => undefined);
+      found = this.#find(instance + 1);
     }
     if (records.length === 0) throw damaged(firstInstance, segment, first.entry.offset);
     return records;
@@ -130,27 +133,31 @@ export class Segments {
     return needed <= chunk.byteLength ? chunk : segment.read(entry.offset, needed);
   }
 
-  /**
-   * The deciding record. A segment that began when the instance was known to be chosen, with its record before it, adds
-   * nothing; one that began below the instance is the first that can hold it.
-   */
-  async #find(instance: number): Promise<Found> {
-    const segments = this.#segments;
+  /** The deciding record, from the indexes in memory. */
+  #find(instance: number): Found | 'unreadable' | 'unloaded' | 'absent' {
     let best: Found | undefined;
+    for (const segment of this.#holdersOf(instance)) {
+      const entry = segment.find(instance);
+      if (entry === 'unloaded') return entry;
+      if (entry === 'unreadable' && best === undefined) return entry;
+      if (entry === 'unreadable' || entry === undefined) continue;
+      if (best === undefined || !decides(best.entry, entry)) best = { segment, entry };
+    }
+    return best ?? 'absent';
+  }
+
+  /**
+   * The segments that can hold the deciding record, newest first. One that began when the instance was known to be
+   * chosen, with its record before it, adds nothing; one that began below the instance is the first that can hold it.
+   */
+  *#holdersOf(instance: number): Generator<Segment> {
+    const segments = this.#segments;
     for (let position = segments.length - 1; position >= 0; position -= 1) {
       const segment = segments[position];
-      if (segment === undefined) continue;
-      if (segment.header.chosenTo < instance) {
-        const entry = await segment.find(instance);
-        if (entry === 'unreadable' && best === undefined) throw damaged(instance, segment, 0);
-        if (entry !== undefined && entry !== 'unreadable' && (best === undefined || !decides(best.entry, entry))) {
-          best = { segment, entry };
-        }
-      }
-      if (segment.header.newestInstance < instance) break;
+      if (segment === undefined) return;
+      if (segment.header.chosenTo < instance) yield segment;
+      if (segment.header.newestInstance < instance) return;
     }
-    if (best === undefined) throw damaged(instance, this.newest, 0);
-    return best;
   }
 }
 
