@@ -37,9 +37,8 @@ export function readBody(request: IncomingMessage, bytesMax: number): Promise<Ui
       }
     });
     request.on('end', () => resolve(chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks)));
+    // Also what comes of a client that hangs up, and of one that is too slow.
     request.on('error', () => reject(new ClientGone()));
-    // After 'end' this does nothing: a promise settles once.
-    request.on('close', () => reject(new ClientGone()));
   });
 }
 

@@ -1,5 +1,6 @@
 import express, { type Express, type Request, type Response, Router } from 'express';
 import { LoggosError } from '../base/errors.ts';
+import type { Random } from '../base/random.ts';
 import { answering } from './answer.ts';
 import { AppliedFeed } from './applied-feed.ts';
 import { checkpointRoutes } from './checkpoint.ts';
@@ -14,11 +15,13 @@ import { hostCheck } from './host-check.ts';
 import type { HttpServices } from './http-services.ts';
 import { openApiRoutes } from './openapi.ts';
 import { problemHandler } from './problem-answer.ts';
+import { Salts } from './salts.ts';
 import { snapshotRoutes } from './snapshots.ts';
 import { StreamCount } from './stream-count.ts';
 import { transactionRoutes } from './transactions.ts';
 
-export interface HttpAppOptions extends HttpServices {
+export interface HttpAppOptions extends Omit<HttpServices, 'salts'> {
+  readonly random: Random;
   /** By name; `main` is also what `/v1` serves. Looked up at each request: databases may come and go. */
   readonly databases: ReadonlyMap<string, Database>;
   /** The text of `/metrics`, in Prometheus' format. */
@@ -39,7 +42,8 @@ export interface HttpApp {
 
 export function createHttpApp(options: HttpAppOptions): HttpApp {
   const { databases, metrics, version, settings } = options;
-  const services: HttpServices = options;
+  const { clock, hashes, observer, ids } = options;
+  const services: HttpServices = { settings, clock, hashes, observer, ids, salts: new Salts(options.random) };
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');

@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { Hashes } from '../base/hashes.ts';
 import type { Observer } from '../base/observer.ts';
-import type { Random } from '../base/random.ts';
+import type { Salts } from './salts.ts';
 
 /** Limits and waits of the REST interface; `defaultHttpSettings` has what each is without a word from the user. */
 export interface HttpSettings {
@@ -41,7 +41,7 @@ export const defaultHttpSettings: HttpSettings = {
 export interface HttpServices {
   readonly settings: HttpSettings;
   readonly clock: Clock;
-  readonly random: Random;
+  readonly salts: Salts;
   readonly hashes: Hashes;
   readonly observer: Observer;
   /** Fresh ids for events, documents and errors (nanoid). */

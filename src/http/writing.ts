@@ -97,7 +97,7 @@ function proposeAll(
       ...(restoredFrom === undefined ? {} : { restoredFrom }),
       ...(content === undefined ? {} : { content }),
     });
-    return { kind, collection, documentId, precondition, payload, contentStart, salt: services.random.bytes(16) };
+    return { kind, collection, documentId, precondition, payload, contentStart, salt: services.salts.next() };
   });
 }
 
