@@ -1,7 +1,6 @@
 import type { Ballot } from '../paxos/ballot.ts';
 
 const twoTo32 = 2 ** 32;
-export const ballotBytes = 24;
 
 /** Writes a safe integer as 8 bytes, big-endian; never by bitwise operators, which cut at 32 bits (B10). */
 export function writeU64(bytes: Buffer, offset: number, value: number): void {

@@ -72,7 +72,7 @@ async function open(options: LogOptions): Promise<{ log: Log; boot: LogBoot }> {
     chosenTo: boot.chosenTo,
     hasMarks: recovery.findings.hasMarks,
     appendBytesMax: segmentBytes - segmentHeaderBytes,
-    reserveBytes: Math.min(logDefaults.reserveBytesMax, Math.floor(segmentBytes / 8)),
+    reserveBytesMax: logDefaults.reserveBytesMax,
     sealAfterMs: options.sealAfterMs ?? logDefaults.sealAfterMs,
     clock,
     observer,

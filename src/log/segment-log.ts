@@ -9,6 +9,7 @@ import { beginSegment, writeWhole } from './begin-segment.ts';
 import { encodeSegmentHeader, recordHeaderBytes, type SegmentHeader, segmentHeaderBytes } from './format.ts';
 import type { Log, LogRecord } from './log.ts';
 import type { PromiseFiles } from './promise-files.ts';
+import { PromiseQueue, promiseLost } from './promise-queue.ts';
 import type { RecentRecords } from './recent-records.ts';
 import { Segment, type SegmentContext } from './segment.ts';
 import { SegmentIndex } from './segment-index.ts';
@@ -33,7 +34,7 @@ export interface SegmentLogParts {
   readonly hasMarks: boolean;
   /** What one call may append: what fits an empty segment. */
   readonly appendBytesMax: number;
-  readonly reserveBytes: number;
+  readonly reserveBytesMax: number;
   readonly sealAfterMs: number;
   readonly clock: Clock;
   readonly observer: Observer;
@@ -64,9 +65,7 @@ export class SegmentLog implements Log {
   #waiting: Waiting[] = [];
   #inFlight: readonly Waiting[] = [];
   #flushing: Promise<void> | undefined;
-  #promising: Promise<void> = Promise.resolve();
-  /** The highest ballot that was asked to be promised; on disk once `#promising` resolves. */
-  #promiseAsked: Ballot;
+  readonly #promises: PromiseQueue;
   #dropping: Promise<void> = Promise.resolve();
   #cancelSeal: (() => void) | undefined;
   #lastWriteMs = 0;
@@ -82,7 +81,7 @@ export class SegmentLog implements Log {
     this.#lastInstance = parts.lastInstance;
     this.#chosenTo = parts.chosenTo;
     this.#hasMarks = parts.hasMarks;
-    this.#promiseAsked = parts.promises?.promised ?? ballotZero;
+    this.#promises = new PromiseQueue(parts.promises, (error) => this.#fail(error));
   }
 
   get firstInstance(): number {
@@ -104,7 +103,8 @@ export class SegmentLog implements Log {
   get roomBytes(): number {
     const spare = this.#parts.supply.spare;
     const spareBytes = spare === undefined ? 0 : spare.bytes - segmentHeaderBytes;
-    return Math.max(0, this.#restBytes + spareBytes - this.#parts.reserveBytes);
+    const reserveBytes = Math.min(this.#parts.reserveBytesMax, this.#segments.newest.fileBytes / 8);
+    return Math.max(0, this.#restBytes + spareBytes - Math.floor(reserveBytes));
   }
 
   append(records: readonly LogRecord[]): Promise<void> {
@@ -119,12 +119,11 @@ export class SegmentLog implements Log {
   }
 
   async promise(ballot: Ballot): Promise<void> {
-    assert(compareBallots(ballot, this.#promiseAsked) >= 0, 'a promise never goes back', {
-      ballot,
-      promised: this.#promiseAsked,
-    });
+    this.#assertUsable();
+    const { asked } = this.#promises;
+    assert(compareBallots(ballot, asked) >= 0, 'a promise never goes back', { ballot, asked });
     const before = [...this.#inFlight, ...this.#waiting].map(({ done }) => done.promise);
-    await this.#writePromise(ballot);
+    await this.#promises.reach(ballot);
     // What was appended before a promise is on disk before it is answered (A1).
     await Promise.allSettled(before);
     this.#assertUsable();
@@ -188,14 +187,12 @@ export class SegmentLog implements Log {
       this.#pushSeal();
       await this.#flushing;
     }
-    const { supply, promises } = this.#parts;
-    await supply.stop();
-    await this.#promising.catch(() => undefined);
+    await this.#parts.supply.stop();
     await this.#dropping;
     if (this.#failure !== undefined) return;
     await this.#segments.close();
     await this.#file.close();
-    await promises?.close();
+    await this.#promises.close();
   }
 
   get #restBytes(): number {
@@ -210,7 +207,7 @@ export class SegmentLog implements Log {
   #enqueue(records: readonly LogRecord[], mark: Waiting['mark']): Promise<void> {
     if (this.#failure !== undefined) return Promise.reject(stopped(this.#failure));
     if (this.#isClosing) return Promise.reject(new LoggosError('stopped', 'the log is closed'));
-    if (this.#parts.promises === undefined && records.some(({ kind }) => kind === 'accepted')) {
+    if (this.#promises.isLost && records.some(({ kind }) => kind === 'accepted')) {
       return Promise.reject(promiseLost());
     }
     const bytes = mark === undefined ? bytesOf(records) : recordHeaderBytes;
@@ -315,9 +312,7 @@ export class SegmentLog implements Log {
         if (kind === 'accepted' && compareBallots(ballot, highest) > 0) highest = ballot;
       }
     }
-    if (highest === ballotZero) return;
-    if (compareBallots(highest, this.#promiseAsked) > 0) await this.#writePromise(highest);
-    else await this.#promising;
+    if (highest !== ballotZero) await this.#promises.reach(highest);
   }
 
   async #write(batch: readonly Waiting[]): Promise<void> {
@@ -359,20 +354,6 @@ export class SegmentLog implements Log {
       }
     }
     segment.newestInstance = Math.max(segment.newestInstance, this.#lastInstance);
-  }
-
-  /** One promise after the other; both copies are durable when it resolves. */
-  #writePromise(ballot: Ballot): Promise<void> {
-    const { promises } = this.#parts;
-    if (promises === undefined) return Promise.reject(promiseLost());
-    if (this.#failure !== undefined) return Promise.reject(stopped(this.#failure));
-    this.#promiseAsked = ballot;
-    this.#promising = this.#promising.then(async () => {
-      if (this.#failure !== undefined) throw stopped(this.#failure);
-      if (compareBallots(ballot, promises.promised) > 0) await promises.write(ballot);
-    });
-    this.#promising.catch((error) => this.#fail(error));
-    return this.#promising;
   }
 
   #readRun(
@@ -429,10 +410,6 @@ export class SegmentLog implements Log {
 }
 
 const noBytes = new Uint8Array(0);
-
-function promiseLost(): LoggosError {
-  return new LoggosError('log-damaged', 'what this replica promised is lost: it may not vote');
-}
 
 function stopped(cause: Error): LoggosError {
   if (cause instanceof LoggosError) return cause;
