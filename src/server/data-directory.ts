@@ -1,3 +1,5 @@
+import { accessSync, constants, existsSync, mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { type Disk, DiskError } from '../base/disk.ts';
 import { LoggosError } from '../base/errors.ts';
 import type { Observer } from '../base/observer.ts';
@@ -6,13 +8,17 @@ import { type Identity, readIdentity, writeIdentity } from '../checkpoint/identi
 import { randomId, randomIncarnation } from '../checkpoint/random-id.ts';
 import { dataDirectoryState } from '../checkpoint/restore.ts';
 
-/** Makes the directory where it is absent. @throws LoggosError `directory-unusable` */
+/** Makes the directory, with its parents, where it is absent. @throws LoggosError `directory-unusable` */
 export async function makeDataDirectory(disk: Disk, directory: string): Promise<void> {
   try {
+    // Not by `recursive`, which never ends where the parent is there and refuses with ENOENT, as /proc does.
+    if (existsSync(dirname(directory)) && !existsSync(directory)) mkdirSync(directory, { mode: 0o700 });
     await disk.makeDirectory(directory);
+    if ((await disk.stat(directory))?.kind !== 'directory') throw new Error('it is not a directory');
+    accessSync(directory, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (error) {
-    if (error instanceof DiskError) throw unusable(directory, error);
-    throw error;
+    const reason = error instanceof DiskError && error.cause instanceof Error ? error.cause : (error as Error);
+    throw new LoggosError('directory-unusable', `cannot use ${directory}: ${reason.message}`, {}, error);
   }
 }
 
@@ -43,9 +49,4 @@ export async function openIdentity(
   await writeIdentity(disk, directory, identity);
   observer.report('info', 'replica-born', { replica: name, clusterId: identity.clusterId });
   return identity;
-}
-
-function unusable(directory: string, error: DiskError): LoggosError {
-  const reason = error.cause instanceof Error ? error.cause.message : error.message;
-  return new LoggosError('directory-unusable', `cannot use ${directory}: ${reason}`, {}, error);
 }

@@ -8,6 +8,8 @@ export interface ListenAddress {
   readonly port: number;
 }
 
+const idleLookMs = 20;
+
 /**
  * Fails where somebody listens at an address already: asked before any data is touched.
  * @throws LoggosError `in-use`, `usage`
@@ -36,10 +38,12 @@ export async function listen(server: Server, { host, port }: ListenAddress): Pro
 export async function closeServer(server: Server & ConnectionsOwner, withinMs: number): Promise<void> {
   const closed = once(server, 'close');
   server.close();
-  server.closeIdleConnections();
-  const timer = setTimeout(() => server.closeAllConnections(), withinMs);
+  // A connection becomes idle when its last answer ends, also after the close.
+  const idle = setInterval(() => server.closeIdleConnections(), idleLookMs);
+  const cut = setTimeout(() => server.closeAllConnections(), withinMs);
   await closed;
-  clearTimeout(timer);
+  clearInterval(idle);
+  clearTimeout(cut);
 }
 
 interface ConnectionsOwner {
