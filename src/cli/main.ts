@@ -5,6 +5,7 @@ import { diffCommand } from './commands/diff.ts';
 import { eventsCommand } from './commands/events.ts';
 import { getCommand } from './commands/get.ts';
 import { historyCommand } from './commands/history.ts';
+import { logCommand } from './commands/log.ts';
 import { patchCommand } from './commands/patch.ts';
 import { putCommand } from './commands/put.ts';
 import { restoreCommand } from './commands/restore.ts';
@@ -29,6 +30,7 @@ const commands = [
   restoreCommand,
   snapshotCommand,
   statusCommand,
+  logCommand,
   configCommand,
 ];
 

@@ -1,0 +1,94 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { LoggosError } from '../../base/errors.ts';
+import { inspectLog, type LogEntry, type LogVerdict } from '../../log/inspect.ts';
+import { systemHashes } from '../../system/hashes.ts';
+import { PoolDisk } from '../../system/pool-disk.ts';
+import { wholeNumber } from '../input.ts';
+import { print } from '../output.ts';
+
+interface Options {
+  readonly data: string;
+  readonly database: string;
+  readonly from?: number;
+  readonly count?: number;
+  readonly json?: boolean;
+}
+
+export function logCommand(): Command {
+  return new Command('log')
+    .description('look at the log of a data directory, best while no replica runs on it')
+    .addCommand(showCommand())
+    .addCommand(checkCommand());
+}
+
+function showCommand(): Command {
+  return withDirectory(new Command('show'))
+    .description('list segments, records and promises as they stand')
+    .option('--from <instance>', 'records of this instance and later ones', wholeNumber, 0)
+    .option('--count <number>', 'at most so many records', wholeNumber, Number.MAX_SAFE_INTEGER)
+    .option('--json', 'one JSON object a line')
+    .addHelpText('after', '\nExample:\n  $ loggos log show --data data --from 120 --count 10')
+    .action(async (options: Options) => {
+      let left = options.count ?? 0;
+      for await (const entry of entriesOf(options)) {
+        if (entry.kind === 'record' && ((entry.instance ?? 0) < (options.from ?? 0) || left-- <= 0)) continue;
+        print(options.json === true ? JSON.stringify(entry) : lineOf(entry));
+      }
+    });
+}
+
+function checkCommand(): Command {
+  return withDirectory(new Command('check'))
+    .description('read the whole log and say whether it is damaged; exit code 0 where it is not')
+    .option('--json', 'the verdict as one JSON object')
+    .addHelpText('after', '\nExample:\n  $ loggos log check --data data')
+    .action(async (options: Options) => {
+      let verdict: LogVerdict | undefined;
+      for await (const entry of entriesOf(options)) {
+        if (entry.kind === 'verdict') verdict = entry;
+        else if (entry.state !== 'ok' && options.json !== true) print(lineOf(entry));
+      }
+      if (verdict === undefined) return;
+      print(options.json === true ? JSON.stringify(verdict) : lineOf(verdict));
+      if (verdict.state === 'damaged') throw new LoggosError('log-damaged', `${options.data} has a damaged log`);
+    });
+}
+
+function withDirectory(command: Command): Command {
+  return command
+    .option('--data <directory>', 'the data directory', 'data')
+    .option('--database <name>', 'which database', 'main');
+}
+
+function entriesOf({ data, database }: Options): AsyncGenerator<LogEntry> {
+  const directory = join(data, 'databases', database, 'log');
+  if (!existsSync(directory)) throw new LoggosError('not-found', `there is no log in ${directory}`);
+  return inspectLog(new PoolDisk(), directory, systemHashes);
+}
+
+function lineOf(entry: LogEntry): string {
+  switch (entry.kind) {
+    case 'segment':
+      return `segment ${entry.segment}  ${entry.state}, ${entry.fileBytes} bytes`;
+    case 'promise':
+      return `${entry.file}  ${entry.state}${entry.ballot === undefined ? '' : `, ${ballotText(entry.ballot)}`}`;
+    case 'verdict':
+      return (
+        `${entry.state}: ${entry.recordCount} records in ${entry.segmentCount} segments, instances ` +
+        `${entry.lowestInstance} to ${entry.highestInstance}, chosen to ${entry.chosenTo}; ` +
+        `${entry.damagedCount} damaged, ${entry.ambiguousCount} ambiguous`
+      );
+    case 'record': {
+      const { offset, bytes, state, type, instance, ballot, payloadBytes, chosenTo } = entry;
+      if (type === undefined) return `  ${offset}  ${state}, ${bytes} bytes without a readable header`;
+      const what = ballot === undefined || !instance ? type : `${type} ${instance} at ${ballotText(ballot)}`;
+      return `  ${offset}  ${state}, ${what}, ${payloadBytes} bytes, chosen to ${chosenTo}`;
+    }
+  }
+}
+
+function ballotText({ round, replica }: { readonly round: number; readonly replica: number }): string {
+  return `ballot ${round}.${replica}`;
+}
