@@ -6,7 +6,7 @@ const drawnBytes = 4_096;
 /** Salts of events, drawn from the source of randomness many at a time: a draw costs more than a request's routing. */
 export class Salts {
   readonly #random: Random;
-  #drawn = new Uint8Array(0);
+  #drawn: Uint8Array = new Uint8Array(0);
   #offset = 0;
 
   constructor(random: Random) {
