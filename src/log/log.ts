@@ -65,8 +65,8 @@ export interface Log {
   readonly segmentCount: number;
   readonly bytes: number;
   /**
-   * Bytes of records that are sure to fit without new room on the disk: the rest of this segment and the zero-filled
-   * ones after it, less the reserve for promises and no-ops. Whoever proposes keeps what is in flight below it and
+   * Bytes of records that fit without new room on the disk: the rest of this segment and the next one, which is
+   * zero-filled or being filled (a record then waits for it), less the reserve for promises and no-ops. Whoever proposes keeps what is in flight below it and
    * answers `no-room` beyond (A11); it grows again by itself when the disk has room. Sure as long as one call's records
    * are not larger than the reserve (an eighth of a segment, at most 4 MiB); a record takes `recordBytes(value)`.
    */

@@ -101,8 +101,7 @@ export class SegmentLog implements Log {
   }
 
   get roomBytes(): number {
-    const spare = this.#parts.supply.spare;
-    const spareBytes = spare === undefined ? 0 : spare.bytes - segmentHeaderBytes;
+    const spareBytes = Math.max(0, this.#parts.supply.bytes - segmentHeaderBytes);
     const reserveBytes = Math.min(this.#parts.reserveBytesMax, this.#segments.newest.fileBytes / 8);
     return Math.max(0, this.#restBytes + spareBytes - Math.floor(reserveBytes));
   }

@@ -47,6 +47,12 @@ export class SegmentSupply {
     return this.#spare;
   }
 
+  /** Of the spare, or of the one that is being filled and for which there was room: a record that needs it waits. */
+  get bytes(): number {
+    if (this.#spare !== undefined) return this.#spare.bytes;
+    return this.#attempt !== undefined && !this.#failed ? this.#options.segmentBytes : 0;
+  }
+
   /** Starts to make that segment ready, in the background. */
   prepare(segment: number): void {
     assert(this.#spare === undefined, 'one segment is made ready at a time');

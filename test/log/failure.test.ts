@@ -118,6 +118,17 @@ test('a full disk refuses what does not fit, harms nothing, and writes go on whe
   assert.equal((await readAll(reopened)).length, next);
 });
 
+test('a segment that is still being filled counts as room: a disk that has room is never called full', async () => {
+  const world = new LogWorld();
+  const { log } = await world.open();
+  for (let instance = 1; log.segmentCount < 4; instance += 1) {
+    await log.append([accepted(instance, 1000)]);
+    log.chosenTo(instance);
+    assert.ok(log.roomBytes > segmentBytes / 2, `at instance ${instance}: ${log.roomBytes}`);
+  }
+  await log.close();
+});
+
 test('dropping old log makes room at once', async () => {
   const world = new LogWorld();
   const { log } = await world.open({ keepFreeBytes: 0 });
