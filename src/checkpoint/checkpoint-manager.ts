@@ -38,7 +38,7 @@ export interface CheckpointManagerOptions {
   readonly locks?: ReaderLocks;
   /** The two executions differ: this replica must stop serving and keep its files. */
   readonly onBroken?: (error: Error) => void;
-  /** The snapshot that a group of one made of itself did not verify. */
+  /** The checkpoint is damaged: the Replayer met it, or the snapshot that a group of one made of itself did not verify. */
   readonly onRot?: (error: unknown) => void;
   /** See `SelfSealer`. */
   readonly selfSealBytesMin?: number;
@@ -93,6 +93,7 @@ export class CheckpointManager {
       observer,
       onCheckpoint: () => this.#onCheckpoint(),
       ...(onBroken === undefined ? {} : { onBroken }),
+      ...(onRot === undefined ? {} : { onRot }),
     });
     this.#sealer = new SnapshotSealer({
       disk,

@@ -33,6 +33,8 @@ export interface ReplayerOptions {
   readonly onCheckpoint?: (instance: number) => void;
   /** A broken invariant: this replica's two executions differ. Replay has stopped for good; nothing is cleaned beyond. */
   readonly onBroken?: (error: Error) => void;
+  /** A machine found its checkpoint damaged while it replayed: trying again does not mend it. */
+  readonly onRot?: (error: LoggosError) => void;
 }
 
 export interface ReplayerStatus {
@@ -260,7 +262,7 @@ export class Replayer {
   }
 
   #failed(error: unknown): void {
-    const { observer, onBroken } = this.#options;
+    const { observer, onBroken, onRot } = this.#options;
     const facts = { instance: this.checkpointInstance + 1, error: String(error) };
     this.#failureCount += 1;
     this.#reason = error instanceof Error ? error.message : String(error);
@@ -271,6 +273,7 @@ export class Replayer {
       onBroken?.(error);
       return;
     }
+    if (error instanceof LoggosError && error.code === 'checkpoint-damaged') onRot?.(error);
     observer.report(this.#failureCount >= failuresUntilFailed ? 'error' : 'warn', 'replay-failed', facts);
   }
 }

@@ -38,7 +38,8 @@ export interface SelfSealerOptions {
 
 /**
  * In a group of one, seals and verifies a snapshot whenever the log since the last exceeds max(1 GiB, half of the
- * checkpoint's bytes), so that a checkpoint that rots can be rebuilt from it and the log.
+ * checkpoint's bytes), so that a checkpoint that rots can be rebuilt from it and the log. The first is sealed as soon as
+ * the log alone would not do: when it no longer begins at the first instance.
  */
 export class SelfSealer {
   readonly #options: SelfSealerOptions;
@@ -46,6 +47,7 @@ export class SelfSealer {
   /** What was replayed before this start and after the newest verified snapshot, as far as it can be told. */
   readonly #bytesBeforeStart: number;
   #bytesAtSeal = 0;
+  #nextBaseTryBytes = 0;
   #sealedHere = false;
   #thresholdBytes: number;
   #nextLookBytes: number;
@@ -70,7 +72,7 @@ export class SelfSealer {
   /** The checkpoint moved on. */
   notify(): void {
     if (this.#running !== undefined || this.#stopped || !this.#options.isAlone()) return;
-    if (this.#bytesSinceSeal() < this.#nextLookBytes) return;
+    if (this.#bytesSinceSeal() < this.#nextLookBytes && !this.#lacksBase()) return;
     this.#running = this.#consider().finally(() => {
       this.#running = undefined;
     });
@@ -88,10 +90,11 @@ export class SelfSealer {
       const half = Math.floor((await this.#checkpointBytes()) / 2);
       this.#thresholdBytes = Math.max(this.#logBytesMin, half);
       this.#nextLookBytes = this.#thresholdBytes;
-      if (this.#bytesSinceSeal() < this.#thresholdBytes) return;
+      if (this.#bytesSinceSeal() < this.#thresholdBytes && !this.#lacksBase()) return;
       await this.#sealAndVerify();
     } catch (error) {
       this.#nextLookBytes = this.#bytesSinceSeal() + retryBytes;
+      this.#nextBaseTryBytes = this.#nextLookBytes;
       observer.report('error', 'self-seal-failed', { error: String(error) });
       observer.count('self_seal_failures');
     }
@@ -105,6 +108,7 @@ export class SelfSealer {
     this.#bytesAtSeal = replayed;
     this.#sealedHere = true;
     this.#nextLookBytes = this.#thresholdBytes;
+    this.#nextBaseTryBytes = retryBytes;
     await snapshots.retain();
   }
 
@@ -121,6 +125,13 @@ export class SelfSealer {
       throw error;
     }
     await snapshots.verified(instance);
+  }
+
+  /** Nothing to rebuild from: no snapshot, and a log that no longer begins at the first instance (or never did). */
+  #lacksBase(): boolean {
+    const { snapshots, log } = this.#options;
+    if (snapshots.newestVerifiedInstance !== undefined || log.minChosenInstance <= 1) return false;
+    return this.#bytesSinceSeal() >= this.#nextBaseTryBytes;
   }
 
   #bytesSinceSeal(): number {

@@ -97,8 +97,11 @@ export interface SnapshotTar {
 }
 
 export interface Snapshots {
-  /** Seals one of the newest state; the one that is there already where nothing was written since. */
-  create(): Promise<SnapshotInfo>;
+  /**
+   * Seals one of the newest state; the one that is there already where nothing was written since. A `kept` one (the
+   * default) stays until it is removed; of `automatic` ones the newest two stay, and for an hour those begun to be read.
+   */
+  create(kind?: 'kept' | 'automatic'): Promise<SnapshotInfo>;
   list(): Promise<readonly SnapshotInfo[]>;
   /** @throws LoggosError `not-found`, `in-use` */
   remove(instance: number): Promise<void>;

@@ -70,7 +70,8 @@ export function snapshotRoutes(database: Database, _services: HttpServices, answ
     requireNoQuery(request);
     negotiate(request, [mediaTypes.tar]);
     if (request.method === 'HEAD') return await latestHead(request);
-    const { instance } = await snapshots.create();
+    // Nobody asked for it to be kept: a backup a day would fill the disk.
+    const { instance } = await snapshots.create('automatic');
     const opened = await snapshots.open(instance);
     return {
       status: 200,

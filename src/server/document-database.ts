@@ -39,7 +39,7 @@ export class DocumentDatabase implements Database {
     this.read = parts.reader;
     this.checkpoint = parts.checkpoint;
     this.snapshots = {
-      create: () => manager.createSnapshot(),
+      create: (kind) => manager.createSnapshot(kind),
       list: () => manager.listSnapshots(),
       remove: (instance) => manager.removeSnapshot(instance),
       open: (instance) => manager.openSnapshot(instance),

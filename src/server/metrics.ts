@@ -35,7 +35,9 @@ export class Metrics implements Pick<Observer, 'count' | 'measure'> {
     known.observe(value);
   }
 
+  /** A second one of the same name takes the place of the first: a database may be opened again in this process. */
   gauge(name: string, help: string, read: GaugeReader): void {
+    this.#registry.removeSingleMetric(`loggos_${name}`);
     new Gauge({
       name: `loggos_${name}`,
       help,
