@@ -211,7 +211,8 @@ export const problems: Readonly<Record<ErrorCode, Problem>> = {
   'log-damaged': {
     status: 503,
     title: 'The log is damaged and nothing is written',
-    advice: 'Reads with `consistency=local` and backups work. See the log of the server.',
+    advice:
+      'Reads with `consistency=local` and backups work. The log of the server says where, and what `loggos recover` would lose.',
   },
   'not-a-member': {
     status: 503,
