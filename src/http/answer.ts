@@ -3,6 +3,7 @@ import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import type { Clock } from '../base/clock.ts';
 import type { Database } from './database.ts';
 import type { HttpServices } from './http-services.ts';
+import { turnEnd } from './turn-end.ts';
 
 /** What a handler answers with; nothing but this file writes it to a response. */
 export interface Answer {
@@ -38,6 +39,7 @@ export function answering(services: HttpServices, database?: Database): Answerin
     try {
       const answer = await handler(request);
       if (answer.stream === undefined) {
+        await turnEnd();
         sendAnswer(request, response, answer);
         observer.measure('http_request_seconds', (clock.monotonic() - startedAt) / 1_000);
       } else {

@@ -30,8 +30,8 @@ import type { Answering } from './answer.ts';
 import { otherMethods } from './methods.ts';
 import { requireNoQuery } from './query.ts';
 
-/** One request that the interface answers. */
-interface Operation {
+/** One request that the interface answers: what is described, and what a test holds the answers to. */
+export interface Operation {
   readonly method: 'get' | 'put' | 'post' | 'patch' | 'delete';
   /** Below `/v1`, or from the root where it begins with `//`. */
   readonly path: string;
@@ -50,7 +50,7 @@ const bytes = { [mediaTypes.tar]: z.string().meta({ openapi: { type: 'string', f
 const jsonPatch = z.array(z.looseObject({ op: z.string(), path: z.string() }));
 const one = '/documents/{collection}/{id}';
 
-const operations: readonly Operation[] = [
+export const operations: readonly Operation[] = [
   {
     method: 'get',
     path: one,
