@@ -212,7 +212,7 @@ export const problems: Readonly<Record<ErrorCode, Problem>> = {
     status: 503,
     title: 'The log is damaged and nothing is written',
     advice:
-      'Reads with `consistency=local` and backups work. The log of the server says where, and what `loggos recover` would lose.',
+      'Reads with `consistency=local` and backups work. To recover, make a backup of what is readable and restore it into a new directory; keep this one.',
   },
   'not-a-member': {
     status: 503,
@@ -233,7 +233,8 @@ export const problems: Readonly<Record<ErrorCode, Problem>> = {
   'checkpoint-damaged': {
     status: 503,
     title: 'The checkpoint is damaged',
-    advice: 'Damaged bytes are never answered. See the log of the server for how it is repaired.',
+    advice:
+      'Damaged bytes are never answered. The server rebuilds its checkpoint from a snapshot and the log; where its log says that it cannot, restore the newest backup.',
   },
   'snapshot-damaged': {
     status: 500,

@@ -85,10 +85,14 @@ export class CheckpointReplay {
 
   async unlock(): Promise<void> {
     const { released } = this.locked();
-    await this.#store.thaw();
-    this.#locked = undefined;
-    released.resolve();
-    this.#askForDrain();
+    try {
+      await this.#store.thaw();
+    } finally {
+      // Where the store has failed for ever, what waits must fail with it instead of waiting for ever.
+      this.#locked = undefined;
+      released.resolve();
+      this.#askForDrain();
+    }
   }
 
   /** Resolves when nothing runs any more; what waits behind a lock stays waiting. */

@@ -12,7 +12,6 @@ const privateCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'internal',
   'checkpoint-damaged',
   'snapshot-damaged',
-  'log-damaged',
   'directory-locked',
   'directory-unusable',
   'usage',

@@ -69,15 +69,15 @@ export function refuseStranger({ clusterId, replicaId, incarnation }: ReplicaIde
   }
 }
 
-/** Why this replica may not vote, and what `loggos recover` would lose; undefined: it may. */
+/** Why this replica may not vote, and what would be lost; undefined: it may. A client may read it: it names no file. */
 export function damageOf(log: LogBoot): string | undefined {
-  if (log.promiseLost) return 'Both copies of the promise are unreadable; `loggos recover` makes a new incarnation.';
+  if (log.promiseLost) return 'Both copies of what this replica promised are unreadable, so it may not vote.';
   const [first] = log.damaged;
   if (first === undefined) return undefined;
-  const others = log.damaged.length > 1 ? ` and ${log.damaged.length - 1} other places` : '';
-  const where = `instance ${first.instance} (${first.what}, ${first.segment} at byte ${first.offset})`;
-  const lost = `what was chosen after instance ${log.chosenTo}`;
-  return `The log is damaged at ${where}${others}; \`loggos recover\` would lose ${lost}.`;
+  const from = log.chosenTo + 1;
+  const lost =
+    log.cannotTellAbove === undefined ? `Instances ${from} to ${log.lastInstance}` : `All instances from ${from} on`;
+  return `The log is damaged at instance ${first.instance} (${first.what}). ${lost} cannot be proved whole and would be lost.`;
 }
 
 /** Entries above the checkpoint are ignored: the log tells them again. The first one is where the group began. */

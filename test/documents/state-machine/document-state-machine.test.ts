@@ -142,6 +142,21 @@ test('a lock waits for a commit, holds replay back, and lets it go on when it is
   await machine.close();
 });
 
+test('a lock that cannot be released cleanly still lets go what waits behind it', async () => {
+  const directory = temporaryDirectory();
+  const store = storeIn(directory);
+  store.thaw = () => Promise.reject(new DiskError('failed', directory, 'planned'));
+  const machine = await machineIn(directory, { store });
+  const values = puts(3);
+  applyTo(machine, values);
+  await replayTo(machine, values, 2);
+  const lock = await machine.lockCheckpointState();
+  const behind = machine.executeForCheckpoint(3, values[2]);
+  await assert.rejects(machine.unlockCheckpointState(lock), { kind: 'failed' });
+  assert.deepEqual(hex(await behind), hex(modelOf(values).state.fingerprint));
+  await machine.close();
+});
+
 test('a copied checkpoint is whole: verified, opened as a machine of its own, and as the model is', async () => {
   const machine = await machineIn(temporaryDirectory());
   const values = puts(30);
@@ -212,11 +227,15 @@ test('copies made under a running writer and reader are each whole', async () =>
     }
   })();
   const writing = (async () => {
-    for (let instance = 3; instance <= 60; instance += 3) {
-      await replayTo(machine, values, instance);
-      await nextTurn();
+    try {
+      for (let instance = 3; instance <= 60; instance += 3) {
+        await replayTo(machine, values, instance);
+        await nextTurn();
+      }
+    } finally {
+      // Also where writing fails: the loops beside it would never end.
+      isWriting = false;
     }
-    isWriting = false;
   })();
   while (isWriting) {
     const copy = temporaryDirectory();
