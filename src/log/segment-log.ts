@@ -286,7 +286,6 @@ export class SegmentLog implements Log {
       chosenTo: this.#waiting[0]?.chosenTo ?? this.#chosenTo,
       time: clock.now(),
     };
-    supply.take();
     const content = encodeSegmentHeader(header, context.seal, context.hashes);
     const file = await beginSegment(disk, context.directory, spare, content);
     await this.#file.close();
@@ -297,6 +296,8 @@ export class SegmentLog implements Log {
       newestInstance: header.newestInstance,
       newestTime: header.time,
     };
+    // Together, so that `roomBytes` never misses the segment.
+    supply.take();
     this.#segments.add(new Segment(context, header, facts, new SegmentIndex(context.ballots)));
     observer.count('log_segments_begun_total');
     supply.prepare(spare.segment + 1);

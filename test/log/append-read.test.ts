@@ -236,3 +236,19 @@ test('room counts what is sure to fit, less the reserve, and one call is never l
   assert.equal(log.roomBytes, full - 1000);
   assert.throws(() => log.append([accepted(2, segmentBytes)]), /fit a segment/);
 });
+
+test('room does not vanish for the moment in which the next segment is begun', async () => {
+  const { log } = await new LogWorld().open();
+  await settle();
+  const payload = segmentBytes / 16;
+  let least = log.roomBytes;
+  for (let instance = 1; log.segmentCount === 1; instance++) {
+    let isDone = false;
+    const appended = log.append([accepted(instance, payload)]).finally(() => {
+      isDone = true;
+    });
+    for (; !isDone; await undefined) least = Math.min(least, log.roomBytes);
+    await appended;
+  }
+  assert.ok(least > segmentBytes / 2, `${least} bytes`);
+});
