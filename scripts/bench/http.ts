@@ -86,11 +86,11 @@ export async function* measureHttp(options: {
     }
     yield {
       what: 'event-loop delay, p99',
-      value: (await loggos.metric('nodejs_eventloop_lag_p99_seconds')) * 1_000,
+      value: (await loggos.metric('loggos_nodejs_eventloop_lag_p99_seconds')) * 1_000,
       unit: 'ms',
     };
     const events = await loggos.metric('loggos_position');
-    const flushes = await loggos.metric('loggos_log_syncs_total');
+    const flushes = await loggos.metric('loggos_log_write_seconds_count');
     yield { what: 'events a flush of the log', value: events / flushes, unit: 'events' };
   } finally {
     await bare.end();

@@ -19,6 +19,16 @@ export class Metrics implements Pick<Observer, 'count' | 'measure'> {
 
   constructor() {
     collectDefaultMetrics({ register: this.#registry, prefix: 'loggos_' });
+    new Counter({
+      name: 'loggos_main_thread_cpu_seconds_total',
+      help: 'Processor time of the thread that answers requests, in seconds.',
+      registers: [this.#registry],
+      collect() {
+        const { user, system } = process.threadCpuUsage();
+        this.reset();
+        this.inc((user + system) / 1e6);
+      },
+    });
   }
 
   get contentType(): string {
