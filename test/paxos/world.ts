@@ -24,6 +24,8 @@ interface Node {
   readonly records: Map<number, InstanceRecord>;
   /** What the records on disk say was chosen when the last of them was written. */
   chosenTo: number;
+  /** What it executed. Not what is on its disk: a newer vote may still be on its way there. */
+  readonly executed: Map<number, { readonly ballot: Ballot; readonly value: Uint8Array }>;
   /** What a test did to the disk: a restart finds these unreadable. */
   readonly lost: Map<number, CannotTellProof>;
   lostAbove: { readonly instance: number; readonly proof: CannotTellProof } | undefined;
@@ -57,7 +59,7 @@ export class PaxosWorld {
     const chosenTo = inherits ? firstChosen : 0;
     this.nodes = this.#membership.members.map(({ id }) => {
       const disk = { promised: ballotZero, records: new Map(), chosenTo, lost: new Map(), lostAbove: undefined };
-      return { id, core: this.#boot(id, disk), isUp: true, unsynced: [], isHeld: false, ...disk };
+      return { id, core: this.#boot(id, disk), isUp: true, unsynced: [], isHeld: false, executed: new Map(), ...disk };
     });
   }
 
@@ -144,15 +146,16 @@ export class PaxosWorld {
 
   /** `from` hands `to` a value that it knows to be chosen. */
   teach(to: number, instance: number, from: number): void {
-    const record = this.node(from).records.get(instance);
-    if (record === undefined || instance > this.node(from).core.learner.chosenTo) return;
-    const { ballot, value } = record;
+    const known = this.node(from).executed.get(instance);
+    if (known === undefined || instance > this.node(from).core.learner.chosenTo) return;
+    const { ballot, value } = known;
     this.messages.push({ from, to, message: { kind: 'learned', instance, ballot, value } });
   }
 
+  /** A torn record leaves an older one of its instance as it was; rot takes both. */
   #lose(node: Node, instance: number, proof: CannotTellProof): void {
     if (instance <= node.chosenTo) return;
-    node.records.delete(instance);
+    if (proof === 'damaged') node.records.delete(instance);
     if (node.lost.get(instance) !== 'damaged') node.lost.set(instance, proof);
   }
 
@@ -163,16 +166,23 @@ export class PaxosWorld {
       incarnation: incarnationOf(id),
       promised: disk.promised,
       chosenTo: disk.chosenTo,
-      records: [...disk.records].filter(above).map(([, record]) => record),
-      cannotTell: [...disk.lost].filter(above).map(([instance, proof]) => ({ instance, proof })),
+      records: [...disk.records].filter(above).map(([instance, record]) => {
+        const maybeSuperseded = disk.lost.get(instance);
+        return maybeSuperseded === undefined ? record : { ...record, maybeSuperseded };
+      }),
+      cannotTell: [...disk.lost]
+        .filter(([instance]) => instance > disk.chosenTo && !disk.records.has(instance))
+        .map(([instance, proof]) => ({ instance, proof })),
       ...(disk.lostAbove === undefined ? {} : { cannotTellAbove: disk.lostAbove }),
       memberships: [{ instance: firstChosen, membership: this.#membership }],
     });
   }
 
   #perform(node: Node, output: CoreOutput): void {
-    if (output.kind === 'execute') this.#onExecute(node, output.instance, textOf(output.value), output.ballot);
-    else if (output.kind === 'read-confirmed') {
+    if (output.kind === 'execute') {
+      node.executed.set(output.instance, output);
+      this.#onExecute(node, output.instance, textOf(output.value), output.ballot);
+    } else if (output.kind === 'read-confirmed') {
       this.trace.push(`${node.id} may read at ${output.instance} (round ${output.round})`);
     } else if (output.kind === 'send' && !output.afterSync) this.#send(node, output.to, output.message);
     else node.unsynced.push(output);
@@ -243,9 +253,10 @@ function messageText(message: PaxosMessage): string {
     case 'prepare':
       return `prepare ${ballotText(message.ballot)} from ${message.firstInstance}`;
     case 'promised': {
-      const accepted = message.accepted.map(
-        (vote) => `${vote.instance} accepted at ${ballotText(vote.ballot)} ${textOf(vote.value)}`,
-      );
+      const accepted = message.accepted.map(({ instance, ballot, value, maybeSuperseded }) => {
+        const doubt = maybeSuperseded === undefined ? '' : ` or newer (${maybeSuperseded})`;
+        return `${instance} accepted at ${ballotText(ballot)} ${textOf(value)}${doubt}`;
+      });
       const cannotTell = message.cannotTell.map(({ instance, proof }) => `${instance} cannot tell (${proof})`);
       const above = message.cannotTellAbove;
       const rest = above === undefined ? [] : [`above ${above.instance} cannot tell (${above.proof})`];
