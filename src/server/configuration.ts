@@ -74,6 +74,13 @@ const settings = {
     argument: 'size',
     description: 'How fast the checkpoint is read again in search of rot; 0 switches it off.',
   },
+  selfSealBytes: {
+    schema: bytes(64 << 10, 1024 * 1024 * MiB),
+    default: '1GiB',
+    argument: 'size',
+    description:
+      'Log after which a group of one makes a snapshot of its own, to rebuild from if its checkpoint rots; half of the checkpoint where that is more.',
+  },
   logLevel: {
     schema: z.enum(['debug', 'info', 'warn', 'error']),
     default: 'info',

@@ -9,8 +9,7 @@ import { LiveRows } from '../documents/store/live-rows.ts';
 import { WorkerCheckpointReader } from '../documents/store/worker-reader.ts';
 import { WorkerCheckpointStore } from '../documents/store/worker-store.ts';
 import { TailAndCheckpointReader } from '../documents/tail-and-checkpoint-reader.ts';
-import type { Log } from '../log/log.ts';
-import { openLog } from '../log/open-log.ts';
+import type { Log, LogBoot } from '../log/log.ts';
 import { Replica } from '../replica/replica.ts';
 import { Machines } from '../statemachine/machines.ts';
 import { systemClock } from '../system/clock.ts';
@@ -18,10 +17,14 @@ import { systemHashes } from '../system/hashes.ts';
 import { PoolDisk } from '../system/pool-disk.ts';
 import { systemRandom } from '../system/random.ts';
 import { WorkerDisk } from '../system/worker-disk.ts';
+import { catchUp } from './catch-up.ts';
 import { ManagedCheckpoint } from './checkpoint-control.ts';
 import { clusterStatus } from './cluster-status.ts';
 import type { Configuration } from './configuration.ts';
+import { Damage, isDamage } from './damage.ts';
+import { openDatabaseLog } from './database-log.ts';
 import { DocumentDatabase } from './document-database.ts';
+import { GuardedReader } from './guarded-reader.ts';
 import type { Metrics } from './metrics.ts';
 import { Scrubber } from './scrubber.ts';
 
@@ -33,6 +36,8 @@ export interface OpenDatabaseOptions {
   readonly metrics: Metrics;
   /** This process must end: a disk failed, or an invariant broke. */
   readonly onFatal: (error: unknown) => void;
+  /** The checkpoint is damaged: nothing of it is served any more. Called once, after it was opened. */
+  readonly onDamaged: (what: string) => void;
 }
 
 /** A database that runs, and how it is stopped. */
@@ -48,7 +53,7 @@ const levelMs = 2_000;
 /**
  * Opens one database and everything under it, from the checkpoint that CURRENT names up to a replica that leads: the
  * order is that of a boot (open the checkpoint, replay the log, join).
- * @throws LoggosError where it cannot start; what was opened is closed again
+ * @throws LoggosError `checkpoint-damaged` and others where it cannot start; what was opened is closed again
  */
 export async function openDatabase(options: OpenDatabaseOptions): Promise<RunningDatabase> {
   const opened: (() => Promise<void>)[] = [];
@@ -68,7 +73,7 @@ export async function openDatabase(options: OpenDatabaseOptions): Promise<Runnin
 
 /** @param opened - takes how each part is closed, in the order of opening */
 async function openParts(options: OpenDatabaseOptions, opened: (() => Promise<void>)[]): Promise<DocumentDatabase> {
-  const { name, configuration, identity, observer, onFatal } = options;
+  const { name, configuration, observer } = options;
   const disk = new PoolDisk();
   const directory = `${configuration.data}/databases/${name}`;
   await disk.makeDirectory(directory);
@@ -76,31 +81,17 @@ async function openParts(options: OpenDatabaseOptions, opened: (() => Promise<vo
   await disk.syncDirectory(configuration.data);
   const current = await openCurrent(disk, directory);
 
-  const { machine, store } = await openMachine(options, current, disk);
-  opened.push(() => machine.close());
+  const logDisk = new WorkerDisk();
+  opened.push(() => logDisk.close());
+  const { machine, store, log, boot } = await openMachineAndLog(options, current, { disk, logDisk }, opened);
   const reader = await openReader(current);
   opened.push(() => reader.close());
   const machines = new Machines([machine]);
 
-  const logDisk = new WorkerDisk();
-  opened.push(() => logDisk.close());
-  const { log, boot } = await openLog({
-    disk: logDisk,
-    readDisk: disk,
-    directory: `${directory}/log`,
-    identity: `${identity.clusterId}/${identity.incarnation}/${name}`,
-    checkpointInstance: machines.checkpointInstance,
-    hashes: systemHashes,
-    clock: systemClock,
-    observer,
-    segmentBytes: configuration.segmentBytes,
-    onFailure: onFatal,
-  });
-  opened.push(() => log.close());
-
-  const replica = await bootReplica(options, { current, machine, machines, log, boot });
-  await removeSuperseded(disk, directory, current.install);
-  const damage = new Damage(observer);
+  const damage = new Damage(observer, options.onDamaged);
+  const replica = await bootReplica(options, damage, { current, machine, machines, log, boot });
+  // Of a rebuilt checkpoint whose log is damaged too, the old one may tell more.
+  if (replica.state.name !== 'read-only') await removeSuperseded(disk, directory, current.install);
   const manager = await CheckpointManager.open({
     disk,
     clock: systemClock,
@@ -113,7 +104,8 @@ async function openParts(options: OpenDatabaseOptions, opened: (() => Promise<vo
     log: replica,
     logSize: () => ({ segments: log.segmentCount, bytes: log.bytes }),
     isAlone: () => true,
-    onBroken: (error) => damage.found(error.message),
+    selfSealBytesMin: configuration.selfSealBytes,
+    onBroken: (error) => damage.broken(error.message),
     onRot: (error) => damage.found(error instanceof Error ? error.message : String(error)),
   });
   const scrubber = new Scrubber({
@@ -138,15 +130,58 @@ async function openParts(options: OpenDatabaseOptions, opened: (() => Promise<vo
     machine,
     replica,
     manager,
-    reader: new TailAndCheckpointReader({ live: machine, checkpoint: reader, hashes: systemHashes }),
+    reader: new GuardedReader(
+      new TailAndCheckpointReader({ live: machine, checkpoint: reader, hashes: systemHashes }),
+      damage,
+    ),
     checkpoint: new ManagedCheckpoint(manager, machine, store),
     cluster: () => {
       const { group } = current.group;
       assert(group !== undefined, 'a replica that runs knows its group');
-      return clusterStatus(name, identity, group, replica, systemClock.now());
+      return clusterStatus(name, options.identity, group, replica, systemClock.now());
     },
     damage: () => damage.what,
   });
+}
+
+interface OpenedMachine {
+  readonly machine: DocumentStateMachine;
+  readonly store: WorkerCheckpointStore;
+  readonly log: Log;
+  readonly boot: LogBoot;
+}
+
+/**
+ * The checkpoint, then the log from there on. Where more than the tail may hold lies between them, as after a rebuild,
+ * it is replayed into the checkpoint before the machine is opened.
+ */
+async function openMachineAndLog(
+  options: OpenDatabaseOptions,
+  current: CurrentCheckpoint,
+  { disk, logDisk }: { readonly disk: PoolDisk; readonly logDisk: WorkerDisk },
+  opened: (() => Promise<void>)[],
+): Promise<OpenedMachine> {
+  let open = await openMachine(options, current, disk);
+  let closeLog = async (): Promise<void> => undefined;
+  // The machine is closed after the log that it reads nothing of, and may be another one by then.
+  opened.push(() => open.machine.close());
+  opened.push(() => closeLog());
+  const checkpointInstance = open.machine.checkpointInstance();
+  const { log, boot } = await openDatabaseLog({
+    ...options,
+    disk: logDisk,
+    readDisk: disk,
+    checkpointInstance,
+    onFailure: options.onFatal,
+  });
+  closeLog = () => log.close();
+  if (log.bytesFrom(checkpointInstance + 1) > options.configuration.tailBytesMax) {
+    await open.machine.close();
+    const { observer } = options;
+    await catchUp({ store: newStore(current), log, group: current.group, chosenTo: boot.chosenTo, observer });
+    open = await openMachine(options, current, disk);
+  }
+  return { ...open, log, boot };
 }
 
 async function openMachine(
@@ -155,10 +190,7 @@ async function openMachine(
   disk: PoolDisk,
 ): Promise<{ machine: DocumentStateMachine; store: WorkerCheckpointStore }> {
   const directory = machineDirectory(current.directory, documentMachineId);
-  // Where the checkpoint is new its first history begins here; an older one keeps what it has.
-  const historyId = current.group.group?.histories[0]?.id ?? randomId(systemRandom);
-  const entry = new URL('./workers/store-worker.ts', import.meta.url);
-  const store = new WorkerCheckpointStore(entry, { directory, historyId });
+  const store = newStore(current);
   try {
     const machine = await DocumentStateMachine.open({
       store,
@@ -176,6 +208,13 @@ async function openMachine(
   }
 }
 
+function newStore(current: CurrentCheckpoint): WorkerCheckpointStore {
+  const directory = machineDirectory(current.directory, documentMachineId);
+  // Where the checkpoint is new its first history begins here; an older one keeps what it has.
+  const historyId = current.group.group?.histories[0]?.id ?? randomId(systemRandom);
+  return new WorkerCheckpointStore(new URL('./workers/store-worker.ts', import.meta.url), { directory, historyId });
+}
+
 async function openReader(current: CurrentCheckpoint): Promise<WorkerCheckpointReader> {
   const directory = machineDirectory(current.directory, documentMachineId);
   const reader = new WorkerCheckpointReader(new URL('./workers/reader-worker.ts', import.meta.url), { directory });
@@ -188,11 +227,12 @@ interface ReplicaParts {
   readonly machine: DocumentStateMachine;
   readonly machines: Machines;
   readonly log: Log;
-  readonly boot: Awaited<ReturnType<typeof openLog>>['boot'];
+  readonly boot: LogBoot;
 }
 
 function bootReplica(
   { identity, observer, onFatal }: OpenDatabaseOptions,
+  damage: Damage,
   { current, machine, machines, log, boot }: ReplicaParts,
 ): Promise<Replica> {
   const { clusterId, replicaId, name, incarnation } = identity;
@@ -220,33 +260,14 @@ function bootReplica(
     clock: systemClock,
     observer,
     pressure: () => machine.tailPressure,
-    onFatal,
+    // A write that meets a rotten row: the checkpoint is what is broken, not the process.
+    onFatal: (error) => (isDamage(error) ? damage.found(error.message) : onFatal(error)),
   });
 }
 
 async function comeLevel(manager: CheckpointManager, replica: Replica): Promise<void> {
   if (manager.replayer.status.state !== 'running') return;
   await manager.reached(replica.appliedInstance, systemClock.monotonic() + levelMs).catch(() => undefined);
-}
-
-/** What makes the checkpoint unfit to be served; the first finding stays. */
-class Damage {
-  readonly #observer: Observer;
-  #what: string | undefined;
-
-  constructor(observer: Observer) {
-    this.#observer = observer;
-  }
-
-  get what(): string | undefined {
-    return this.#what;
-  }
-
-  found(what: string): void {
-    this.#observer.report('error', 'checkpoint-damaged', { what });
-    this.#observer.count('checkpoint_damages');
-    this.#what ??= what;
-  }
 }
 
 interface Measured {

@@ -3,6 +3,7 @@ import { nanoid } from 'nanoid';
 import type { Logger } from 'pino';
 import { LoggosError } from '../base/errors.ts';
 import type { Observer } from '../base/observer.ts';
+import type { Database } from '../http/database.ts';
 import { createHttpApp } from '../http/http-app.ts';
 import { createHttpServer } from '../http/http-server.ts';
 import { defaultHttpSettings } from '../http/http-services.ts';
@@ -13,13 +14,12 @@ import { systemRandom } from '../system/random.ts';
 import type { Configuration } from './configuration.ts';
 import { makeDataDirectory, openIdentity } from './data-directory.ts';
 import { DirectoryLock } from './directory-lock.ts';
-import type { DocumentDatabase } from './document-database.ts';
 import { checkFree, closeServer, listen } from './listen.ts';
 import { createLogger } from './logger.ts';
 import { Metrics } from './metrics.ts';
 import { createObserver } from './observer.ts';
-import { openDatabase } from './open-database.ts';
 import { stopSignal } from './stop-signals.ts';
+import { SupervisedDatabase } from './supervised-database.ts';
 
 /** The exit code of a process that met a defect or a failing disk: the data is kept, and a restart is right. */
 const exitDefect = 70;
@@ -46,9 +46,10 @@ export async function serve(configuration: Configuration): Promise<number> {
   try {
     const { data, replica } = configuration;
     const identity = await openIdentity(disk, data, replica, { random: systemRandom, observer });
-    const running = await openDatabase({ name: 'main', configuration, identity, observer, metrics, onFatal: fatal });
+    const parts = { name: 'main', configuration, identity, observer, metrics };
+    const running = await SupervisedDatabase.open({ ...parts, onFatal: fatal });
     try {
-      await answer(configuration, running.database, metrics, observer, stopped);
+      await answer(configuration, running.databases, metrics, observer, stopped);
     } finally {
       await running.stop();
     }
@@ -61,14 +62,14 @@ export async function serve(configuration: Configuration): Promise<number> {
 /** Serves REST until the stop is asked for, then lets requests in flight end. */
 async function answer(
   configuration: Configuration,
-  database: DocumentDatabase,
+  databases: ReadonlyMap<string, Database>,
   metrics: Metrics,
   observer: Observer,
   stopped: Promise<string>,
 ): Promise<void> {
   const { deadline, hosts, insecure, http, stopWithin } = configuration;
   const app = createHttpApp({
-    databases: new Map([[database.name, database]]),
+    databases,
     settings: {
       ...defaultHttpSettings,
       deadlineMs: deadline,

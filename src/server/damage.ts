@@ -1,0 +1,43 @@
+import { LoggosError } from '../base/errors.ts';
+import type { Observer } from '../base/observer.ts';
+import type { ReadGuard } from './guarded-reader.ts';
+
+/** What makes a checkpoint unfit to be served; the first finding stays. */
+export class Damage implements ReadGuard {
+  readonly #observer: Observer;
+  readonly #onDamaged: (what: string) => void;
+  #what: string | undefined;
+
+  /** @param onDamaged - told once of rot, which another checkpoint mends */
+  constructor(observer: Observer, onDamaged: (what: string) => void) {
+    this.#observer = observer;
+    this.#onDamaged = onDamaged;
+  }
+
+  get what(): string | undefined {
+    return this.#what;
+  }
+
+  /** @throws LoggosError `checkpoint-damaged` once something was found */
+  check(): void {
+    if (this.#what !== undefined) throw new LoggosError('checkpoint-damaged', this.#what);
+  }
+
+  /** Rot: what is on disk is not what was written. */
+  found(what: string): void {
+    if (this.#what !== undefined) return;
+    this.#what = what;
+    this.#onDamaged(what);
+  }
+
+  /** The two executions differ: a defect, which a rebuild would repeat. It stops serving and keeps its files (E5). */
+  broken(what: string): void {
+    this.#observer.report('error', 'checkpoint-broken', { what });
+    this.#what ??= what;
+  }
+}
+
+/** Whether an error says that the checkpoint is damaged. */
+export function isDamage(error: unknown): error is LoggosError {
+  return error instanceof LoggosError && error.code === 'checkpoint-damaged';
+}

@@ -1,0 +1,185 @@
+import { type Disk, DiskError } from '../base/disk.ts';
+import { LoggosError } from '../base/errors.ts';
+import { checkpointDirectory, machineDirectory, readCurrent } from '../checkpoint/current.ts';
+import { markDamaged, readDamageMark } from '../checkpoint/damage-mark.ts';
+import { type RebuildReport, rebuildCheckpoint } from '../checkpoint/rebuild.ts';
+import { documentMachineId } from '../documents/document-state-machine.ts';
+import { databaseFile, historyDirectory } from '../documents/store/schema.ts';
+import type { Database } from '../http/database.ts';
+import { PoolDisk } from '../system/pool-disk.ts';
+import { WorkerDisk } from '../system/worker-disk.ts';
+import { closedDocuments } from './closed-documents.ts';
+import { openDatabaseLog } from './database-log.ts';
+import { type OpenDatabaseOptions, openDatabase, type RunningDatabase } from './open-database.ts';
+import { refusingDatabase } from './refusing-database.ts';
+
+export type SupervisedOptions = Omit<OpenDatabaseOptions, 'onDamaged'>;
+
+/** One boot does not rebuild more often: what is still damaged then is more than a checkpoint. */
+const rebuildsMax = 2;
+
+/**
+ * One database and what becomes of it when its checkpoint turns out to be damaged, at a boot or later. Nothing of it is
+ * served any more; damage is noted durably; the database is stopped, its checkpoint rebuilt from the newest snapshot
+ * that is whole and the log, and opened again, all inside the process. Where that cannot be, it refuses everything and
+ * says what to do: no boot fails for it, so nothing loops.
+ */
+export class SupervisedDatabase {
+  /** What is served, by name; its one entry changes. */
+  readonly databases = new Map<string, Database>();
+  readonly #options: SupervisedOptions;
+  readonly #disk: Disk = new PoolDisk();
+  #running: RunningDatabase | undefined;
+  #recovery: Promise<void> = Promise.resolve();
+  #isStopping = false;
+
+  private constructor(options: SupervisedOptions) {
+    this.#options = options;
+  }
+
+  /** @throws LoggosError where it cannot start for another reason than a damaged checkpoint */
+  static async open(options: SupervisedOptions): Promise<SupervisedDatabase> {
+    const supervised = new SupervisedDatabase(options);
+    await supervised.#open();
+    return supervised;
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopping = true;
+    await this.#recovery;
+    await this.#running?.stop();
+  }
+
+  get #directory(): string {
+    return `${this.#options.configuration.data}/databases/${this.#options.name}`;
+  }
+
+  async #open(): Promise<void> {
+    for (let rebuilds = 0; ; rebuilds++) {
+      const damage = (await this.#knownDamage()) ?? (await this.#openOrDamage());
+      if (damage === undefined) return;
+      const rebuilt = rebuilds < rebuildsMax ? await this.#rebuild(damage) : undefined;
+      if (rebuilt?.done !== true) return this.#refuse(damage, rebuilt?.newestWholeSnapshot);
+    }
+  }
+
+  /** Opens it, or says what is damaged, which is then noted. */
+  async #openOrDamage(): Promise<string | undefined> {
+    const { name } = this.#options;
+    try {
+      // What a running one finds before it is handed over waits until it is.
+      const handedOver = Promise.withResolvers<RunningDatabase>();
+      const running = await openDatabase({
+        ...this.#options,
+        onDamaged: (what) => void handedOver.promise.then((database) => this.#onDamaged(database, what)),
+      });
+      this.#running = running;
+      this.databases.set(name, running.database);
+      handedOver.resolve(running);
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof LoggosError) || error.code !== 'checkpoint-damaged') throw error;
+      await this.#mark(error.message);
+      return error.message;
+    }
+  }
+
+  /** What an earlier life noted, or what opening would take for a new database. */
+  async #knownDamage(): Promise<string | undefined> {
+    const install = await readCurrent(this.#disk, this.#directory);
+    if (install === undefined) return undefined;
+    const directory = checkpointDirectory(this.#directory, install);
+    const known = await readDamageMark(this.#disk, directory);
+    if (known !== undefined) return known;
+    const machine = machineDirectory(directory, documentMachineId);
+    const history = await this.#disk.list(`${machine}/${historyDirectory}`).catch(() => []);
+    if (history.length === 0 || ((await this.#disk.stat(`${machine}/${databaseFile}`))?.bytes ?? 0) > 0)
+      return undefined;
+    const what = `${databaseFile} is gone, beside a history that is there.`;
+    await this.#mark(what);
+    return what;
+  }
+
+  async #mark(what: string): Promise<void> {
+    const { observer } = this.#options;
+    observer.report('error', 'checkpoint-damaged', { what });
+    observer.count('checkpoint_damages');
+    const install = await readCurrent(this.#disk, this.#directory);
+    if (install === undefined) return;
+    await markDamaged(this.#disk, checkpointDirectory(this.#directory, install), what).catch((error: unknown) => {
+      // A full disk: it is found again.
+      observer.report('error', 'damage-not-noted', { error: String(error) });
+    });
+  }
+
+  #onDamaged(running: RunningDatabase, what: string): void {
+    if (this.#isStopping || this.#running !== running) return;
+    this.#running = undefined;
+    const { name, onFatal } = this.#options;
+    this.databases.set(name, refusingDatabase(name, what, running.database.read));
+    this.#recovery = this.#recover(running, what).catch(onFatal);
+  }
+
+  async #recover(running: RunningDatabase, what: string): Promise<void> {
+    await this.#mark(what);
+    await running.stop().catch((error: unknown) => {
+      this.#options.observer.report('warn', 'close-failed', { error: String(error) });
+    });
+    if (!this.#isStopping) await this.#open();
+  }
+
+  /** Undefined: it could not even be tried. */
+  async #rebuild(damage: string): Promise<RebuildReport | undefined> {
+    const { name, identity, observer } = this.#options;
+    observer.report('warn', 'checkpoint-rebuild-begins', { what: damage });
+    try {
+      return await rebuildCheckpoint({
+        disk: this.#disk,
+        observer,
+        databaseDirectory: this.#directory,
+        database: name,
+        clusterId: identity.clusterId,
+        machines: [closedDocuments()],
+        openLog: (checkpointInstance) => this.#openLog(checkpointInstance),
+      });
+    } catch (error) {
+      if (!(error instanceof LoggosError) && !(error instanceof DiskError)) throw error;
+      observer.report('error', 'checkpoint-rebuild-failed', { error: String(error) });
+      return undefined;
+    }
+  }
+
+  async #openLog(checkpointInstance: number) {
+    const { name, configuration, identity, observer, onFatal } = this.#options;
+    const disk = new WorkerDisk();
+    try {
+      const parts = { name, configuration, identity, observer, disk, readDisk: this.#disk };
+      const { log, boot } = await openDatabaseLog({ ...parts, checkpointInstance, onFailure: onFatal });
+      return {
+        firstInstance: boot.firstInstance,
+        chosenTo: boot.chosenTo,
+        read: (first: number, countMax: number, bytesMax: number) => log.read(first, countMax, bytesMax),
+        close: async () => {
+          await log.close();
+          await disk.close();
+        },
+      };
+    } catch (error) {
+      await disk.close();
+      throw error;
+    }
+  }
+
+  #refuse(damage: string, newestWholeSnapshot: number | undefined): void {
+    const { name, configuration, observer } = this.#options;
+    const source =
+      newestWholeSnapshot === undefined ? '<file.tar>' : `${this.#directory}/snapshots/${newestWholeSnapshot}`;
+    const advice = `restore the newest backup into another directory: loggos restore ${source} --data <directory>`;
+    observer.report('error', 'checkpoint-lost', { what: damage, data: configuration.data, advice });
+    const last = this.databases.get(name)?.read;
+    this.databases.set(
+      name,
+      refusingDatabase(name, `${damage} No snapshot and log here can rebuild it: ${advice}.`, last),
+    );
+  }
+}
