@@ -38,14 +38,17 @@ export function answering(services: HttpServices, database?: Database): Answerin
     const startedAt = clock.monotonic();
     try {
       const answer = await handler(request);
-      if (answer.stream === undefined) {
-        await turnEnd();
-        sendAnswer(request, response, answer);
-        observer.measure('http_request_seconds', (clock.monotonic() - startedAt) / 1_000);
-      } else {
-        await sendStream(request, response, answer, services);
+      try {
+        if (answer.stream === undefined) {
+          await turnEnd();
+          sendAnswer(request, response, answer);
+          observer.measure('http_request_seconds', (clock.monotonic() - startedAt) / 1_000);
+        } else {
+          await sendStream(request, response, answer, services);
+        }
+      } finally {
+        if (answer.done !== undefined) await answer.done();
       }
-      if (answer.done !== undefined) await answer.done();
     } catch (error) {
       next(database === undefined ? error : new RouteFailure(error, database));
     }
