@@ -37,21 +37,30 @@ export async function* guardTar(source: AsyncIterable<Uint8Array>): AsyncGenerat
 class TarGuard {
   readonly #header = new Uint8Array(tarBlockBytes);
   #headerBytes = 0;
-  /** Content and padding still to come before the next header. */
-  #skipBytes = 0;
+  /** Content, then padding, still to come before the next header. */
+  #contentBytes = 0;
+  #paddingBytes = 0;
   #zeroBlocks = 0;
 
   take(chunk: Uint8Array): void {
     let offset = 0;
     while (offset < chunk.byteLength) {
       if (this.#zeroBlocks === 2) throw refuse('goes on after its end');
-      if (this.#skipBytes > 0) {
-        const skipped = Math.min(this.#skipBytes, chunk.byteLength - offset);
-        this.#skipBytes -= skipped;
+      const left = chunk.byteLength - offset;
+      if (this.#contentBytes > 0) {
+        const skipped = Math.min(this.#contentBytes, left);
+        this.#contentBytes -= skipped;
         offset += skipped;
         continue;
       }
-      const taken = Math.min(tarBlockBytes - this.#headerBytes, chunk.byteLength - offset);
+      if (this.#paddingBytes > 0) {
+        const skipped = Math.min(this.#paddingBytes, left);
+        checkZeros(chunk.subarray(offset, offset + skipped));
+        this.#paddingBytes -= skipped;
+        offset += skipped;
+        continue;
+      }
+      const taken = Math.min(tarBlockBytes - this.#headerBytes, left);
       this.#header.set(chunk.subarray(offset, offset + taken), this.#headerBytes);
       this.#headerBytes += taken;
       offset += taken;
@@ -73,8 +82,9 @@ class TarGuard {
     this.#checkKind();
     checkText(this.#header.subarray(0, 100));
     checkText(this.#header.subarray(345, 500));
-    const bytes = sizeOf(this.#header.subarray(124, 136));
-    this.#skipBytes = bytes + paddingOf(bytes);
+    checkChecksumForm(this.#header.subarray(148, 156));
+    this.#contentBytes = sizeOf(this.#header.subarray(124, 136));
+    this.#paddingBytes = paddingOf(this.#contentBytes);
   }
 
   #checkKind(): void {
@@ -105,6 +115,17 @@ function sizeOf(field: Uint8Array): number {
 function checkText(field: Uint8Array): void {
   const end = field.indexOf(0);
   if (end >= 0 && field.subarray(end).some((byte) => byte !== 0)) throw refuse('has a name with a NUL in it');
+}
+
+/** Padding carries nothing, so anything in it was put there, or is rot. */
+function checkZeros(padding: Uint8Array): void {
+  if (padding.some((byte) => byte !== 0)) throw refuse('has something in its padding');
+}
+
+/** Six digits, then a NUL and a space in either order, as tars print it: the sum cannot cover its own field. */
+function checkChecksumForm(field: Uint8Array): void {
+  if (!/^[0-7]{6}(?:\0 | \0)$/.test(Buffer.from(field).toString('latin1')))
+    throw refuse('has a header with an odd checksum');
 }
 
 function refuse(why: string): LoggosError {

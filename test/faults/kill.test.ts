@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { addToDigest, zeroDigest } from '../../src/documents/machine/digest.ts';
+import { rowHash } from '../../src/documents/machine/row.ts';
+import { systemHashes } from '../../src/system/hashes.ts';
 import { request, serverOf } from '../support/server-process.ts';
 
 const rounds = 20;
@@ -37,6 +40,9 @@ async function writeUntilKilled(url: string, client: number, firstValue: number)
 
 interface Event {
   position: number;
+  time: string;
+  back: number[];
+  collection: string;
   documentId: string;
   revision: number;
   document: { client: number; value: number };
@@ -54,7 +60,18 @@ async function allEvents(url: string): Promise<Event[]> {
   }
 }
 
-test('kill -9 under load: every acknowledged write is there once, in order, with its revision', async (context) => {
+/** The digest that the documents must have, recomputed from what each one's last event left. */
+function digestOf(last: Iterable<Event>): string {
+  let digest = zeroDigest;
+  for (const { collection, documentId, revision, position, time, back, document } of last) {
+    const body = JSON.stringify(document);
+    const row = { collection, documentId, revision, position, time: Date.parse(time), deleted: false, back, body };
+    digest = addToDigest(digest, rowHash(row, systemHashes));
+  }
+  return Buffer.from(digest).toString('base64url');
+}
+
+test('kill -9 under load: every acknowledged write is there once, in order, with its revision; the digest is that of a model', async (context) => {
   const server = await serverOf(context, ['--segment-bytes', '4194304']);
   const attempts = new Map<string, Attempt>();
   const nextValues = Array.from({ length: clientCount }, () => 0);
@@ -99,5 +116,8 @@ test('kill -9 under load: every acknowledged write is there once, in order, with
     assert.deepEqual(JSON.parse(answer.text), event.document);
     assert.equal(answer.headers.get('etag'), `"${event.revision}"`);
   }
+  const digest = JSON.parse((await request(`${server.url}/v1/digest`)).text) as { position: number; digest: string };
+  assert.equal(digest.position, events.length);
+  assert.equal(digest.digest, digestOf(last.values()), 'the digest is that of a model');
   context.diagnostic(`${acknowledgedCount} acknowledged writes, ${events.length} events, ${rounds} kills`);
 });

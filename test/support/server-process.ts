@@ -78,6 +78,11 @@ export class ServerProcess {
   /** Resolves when `/readyz` answers 200; fails with the output where the process ends or `timeoutMs` passes. */
   async start(timeoutMs = 30_000, readyPath = '/readyz'): Promise<void> {
     this.spawn();
+    await this.ready(timeoutMs, readyPath);
+  }
+
+  /** Waits for a process that was spawned, as `start` does. */
+  async ready(timeoutMs = 30_000, readyPath = '/readyz'): Promise<void> {
     const until = Date.now() + timeoutMs;
     while (Date.now() < until) {
       if (this.#process === undefined) throw new Error(`the server ended at once:\n${this.#output}`);
