@@ -1,10 +1,12 @@
+import { assert } from '../base/assert.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Disk } from '../base/disk.ts';
 import { LoggosError } from '../base/errors.ts';
 import type { Observer } from '../base/observer.ts';
 import type { Random } from '../base/random.ts';
+import type { CheckpointMoment } from '../statemachine/state-machine.ts';
 import { checkpointDirectory, machineDirectory, writeCurrent } from './current.ts';
-import { makeDurableDirectory, replaceFile } from './files.ts';
+import { listFiles, makeDurableDirectory, replaceFile } from './files.ts';
 import { type Group, groupFileName, presentHistory, printGroup } from './group-file.ts';
 import { type Identity, identityFileName, writeIdentity } from './identity-file.ts';
 import { copySnapshot, loadMachines, syncTree } from './install.ts';
@@ -29,6 +31,8 @@ export interface RestoreOptions {
   readonly replicaName: string;
   /** Where the database goes; default: the name in the manifest. */
   readonly database?: string;
+  /** An earlier moment of the backup's history to restore: the last event not after it, of a transaction its last. */
+  readonly at?: CheckpointMoment;
   /** Does everything but the last step, and leaves nothing behind. */
   readonly dryRun?: boolean;
   readonly onProgress?: (doneBytes: number, totalBytes: number) => void;
@@ -37,11 +41,16 @@ export interface RestoreOptions {
 }
 
 export interface RestoreReport {
+  /** Of the backup. */
   readonly manifest: Manifest;
+  /** What was restored: the backup's end, or where `at` is. */
+  readonly restored: RestoredMoment;
   readonly identity: Identity;
   readonly database: string;
   readonly historyId: string;
 }
+
+export type RestoredMoment = Pick<Manifest, 'instance' | 'position' | 'time' | 'chain' | 'digest'>;
 
 /** What a data directory is, as far as starting in it or restoring into it goes. */
 export type DataDirectoryState = 'empty' | 'replica' | 'unfinished-restore' | 'foreign-loggos-files';
@@ -100,8 +109,10 @@ async function build(options: RestoreOptions): Promise<RestoreReport> {
   };
   const historyId = options.newHistoryId ?? randomId(random);
   await loadMachines(work, manifest, machines);
+  const restored = options.at === undefined ? manifest : await rewind(work, manifest, machines, options.at);
   await forkMachines(work, manifest, machines, historyId);
-  await replaceFile(disk, work, groupFileName, printGroup(forkGroup(old, manifest, identity, historyId)));
+  if (restored !== manifest) await verifyRestored(disk, work, restored, machines);
+  await replaceFile(disk, work, groupFileName, printGroup(forkGroup(old, restored, identity, historyId)));
   await disk.remove(`${work}/${manifestName}`);
   await syncTree(disk, work);
 
@@ -111,8 +122,8 @@ async function build(options: RestoreOptions): Promise<RestoreReport> {
   await disk.syncDirectory(`${databases}/${database}/checkpoints`);
   await writeCurrent(disk, `${databases}/${database}`, 1);
   await disk.syncDirectory(databases);
-  observer.report('info', 'backup-restored', { instance: manifest.instance, position: manifest.position });
-  return { manifest, identity, database, historyId };
+  observer.report('info', 'backup-restored', { instance: restored.instance, position: restored.position });
+  return { manifest, restored, identity, database, historyId };
 }
 
 async function takeSource(options: RestoreOptions, directory: string): Promise<SealedManifest> {
@@ -128,6 +139,41 @@ async function takeSource(options: RestoreOptions, directory: string): Promise<S
   return extractSnapshot(fileBytes(disk, source), { disk, clock, directory, onBytes });
 }
 
+/** Takes the one machine of a backup back. @throws LoggosError `invalid-parameter` */
+async function rewind(
+  directory: string,
+  { machines: [first, ...others] }: Manifest,
+  machines: readonly FilesMachine[],
+  moment: CheckpointMoment,
+): Promise<RestoredMoment> {
+  const machine = machines.find(({ id }) => id === first?.id);
+  // Two machines would have to be taken back to one instance, of which only one has positions.
+  if (others.length > 0 || machine?.rewindCheckpointState === undefined) {
+    throw new LoggosError('invalid-parameter', 'The machines of this backup cannot be taken back to an earlier moment');
+  }
+  const rewound = await machine.rewindCheckpointState(machineDirectory(directory, machine.id), moment);
+  return { ...rewound, time: new Date(rewound.time).toISOString() };
+}
+
+/** What was taken back is read whole once more: nothing has vouched for it yet. @throws LoggosError `snapshot-damaged` */
+async function verifyRestored(
+  disk: Disk,
+  directory: string,
+  restored: RestoredMoment,
+  machines: readonly FilesMachine[],
+): Promise<void> {
+  for (const machine of machines) {
+    const machineFiles = machineDirectory(directory, machine.id);
+    const files = (await listFiles(disk, machineFiles)).map(({ name, bytes }) => ({ name, bytes, sealed: false }));
+    const found = await machine.verifyCheckpointState?.(machineFiles, files);
+    assert(
+      found === undefined || (found.position === restored.position && found.digest === restored.digest),
+      'what is restored is what was rebuilt',
+      { machine: machine.id },
+    );
+  }
+}
+
 async function forkMachines(
   directory: string,
   manifest: Manifest,
@@ -140,13 +186,15 @@ async function forkMachines(
   }
 }
 
-function forkGroup(old: Group, manifest: Manifest, identity: Identity, historyId: string): Group {
+function forkGroup(old: Group, restored: RestoredMoment, identity: Identity, historyId: string): Group {
   const { clusterId, replicaId: id, name, incarnation } = identity;
-  const { instance, position } = manifest;
-  const parent = presentHistory(old).id;
+  const { instance, position } = restored;
+  // A history that forked off later than what is restored is no part of it.
+  const ancestors = old.histories.filter(({ forkPosition }, index) => index === 0 || forkPosition <= position);
+  const parent = presentHistory({ ...old, histories: ancestors }).id;
   return {
     clusterId,
-    histories: [...old.histories, { id: historyId, clusterId, parent, forkPosition: position, forkInstance: instance }],
+    histories: [...ancestors, { id: historyId, clusterId, parent, forkPosition: position, forkInstance: instance }],
     memberships: [{ instance, members: [{ id, name, incarnation, role: 'voter', address: '' }] }],
   };
 }

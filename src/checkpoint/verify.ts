@@ -16,7 +16,7 @@ import { checkContent, extractSnapshot } from './tar-reader.ts';
 /** A machine as far as its checkpoint's files go, which nobody has open: all that verify, install and restore ask of it. */
 export type FilesMachine = Pick<
   StateMachine,
-  'id' | 'loadCheckpointState' | 'verifyCheckpointState' | 'forkCheckpointState'
+  'id' | 'loadCheckpointState' | 'verifyCheckpointState' | 'rewindCheckpointState' | 'forkCheckpointState'
 >;
 
 export interface VerifyOptions {

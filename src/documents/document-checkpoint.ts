@@ -2,7 +2,14 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Disk } from '../base/disk.ts';
 import { LoggosError } from '../base/errors.ts';
 import type { Hashes } from '../base/hashes.ts';
-import type { CheckpointFile, Fingerprint, VerifiedCheckpoint } from '../statemachine/state-machine.ts';
+import type {
+  CheckpointFile,
+  CheckpointMoment,
+  Fingerprint,
+  RewoundCheckpoint,
+  VerifiedCheckpoint,
+} from '../statemachine/state-machine.ts';
+import { CheckpointRewind } from './document-checkpoint-rewind.ts';
 import { type HistoryEnd, parseHistoryEnd } from './history/history-end.ts';
 import { HistoryReader } from './history/history-reader.ts';
 import { verifyHistory } from './history/verify-history.ts';
@@ -86,12 +93,28 @@ export class DocumentCheckpoint {
     }
   }
 
+  /** See `CheckpointRewind`. Durable when the whole directory is synced. */
+  rewind(directory: string, moment: CheckpointMoment): Promise<RewoundCheckpoint> {
+    return this.#examine(
+      directory,
+      ({ path, database, committed, historyEnd }) => {
+        const files = { disk: this.#disk, hashes: this.#hashes, directory };
+        return new CheckpointRewind({ ...files, path, database, committed, historyEnd }).to(moment);
+      },
+      'write',
+    );
+  }
+
   /** Damage to files that were sealed once is damage to a snapshot. */
-  async #examine<Value>(directory: string, action: (checkpoint: OpenCheckpoint) => Promise<Value>): Promise<Value> {
+  async #examine<Value>(
+    directory: string,
+    action: (checkpoint: OpenCheckpoint) => Promise<Value>,
+    mode: 'read' | 'write' = 'read',
+  ): Promise<Value> {
     try {
       const path = `${directory}/${databaseFile}`;
       if ((await this.#disk.stat(path)) === undefined) throw notWhole(`${databaseFile} is missing`);
-      const database = openAlone(path, 'read');
+      const database = openAlone(path, mode);
       try {
         return await action(this.#read(path, database));
       } finally {

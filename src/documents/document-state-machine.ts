@@ -6,9 +6,11 @@ import type {
   CheckpointFacts,
   CheckpointFile,
   CheckpointLock,
+  CheckpointMoment,
   ExecuteResult,
   Fingerprint,
   MachineValue,
+  RewoundCheckpoint,
   StateMachine,
   VerifiedCheckpoint,
 } from '../statemachine/state-machine.ts';
@@ -189,6 +191,10 @@ export class DocumentStateMachine implements StateMachine, LiveDocuments {
 
   forkCheckpointState(directory: string, historyId: string): Promise<{ readonly fingerprint: Fingerprint }> {
     return this.#checkpoint.fork(directory, historyId);
+  }
+
+  rewindCheckpointState(directory: string, moment: CheckpointMoment): Promise<RewoundCheckpoint> {
+    return this.#checkpoint.rewind(directory, moment);
   }
 
   /** After the Replayer has stopped and every reader of the checkpoint is closed. */

@@ -1,7 +1,7 @@
 import { LoggosError } from '../base/errors.ts';
 import type { AsOf, DocumentVersion } from './document-reader.ts';
 import { factsOf, type LineFacts } from './history/line-facts.ts';
-import type { LiveDocuments } from './live-documents.ts';
+import type { TailView } from './live-documents.ts';
 import { nextHop } from './machine/back.ts';
 import { carriesContent, contentAfter } from './machine/replay-event.ts';
 import type { DocumentRow } from './machine/types.ts';
@@ -18,15 +18,20 @@ export interface WalkBounds {
   readonly positionMax?: number;
 }
 
+/** All that a walk asks of the live state. */
+interface WalkedTail {
+  readonly tail: Pick<TailView, 'line'>;
+}
+
 /**
  * One document's past, from the tail into the checkpoint. The tail is looked at first and without waiting: what it does
  * not hold was pruned, so the checkpoint that is asked then holds it, and all that is older.
  */
 export class DocumentWalk {
-  readonly #live: LiveDocuments;
-  readonly #checkpoint: CheckpointReader;
+  readonly #live: WalkedTail;
+  readonly #checkpoint: Pick<CheckpointReader, 'walk'>;
 
-  constructor(live: LiveDocuments, checkpoint: CheckpointReader) {
+  constructor(live: WalkedTail, checkpoint: Pick<CheckpointReader, 'walk'>) {
     this.#live = live;
     this.#checkpoint = checkpoint;
   }

@@ -50,6 +50,12 @@ export interface StateMachine {
    * a restore does. Resolves with the fingerprint that the new history starts from. Absent: no history ids are kept.
    */
   forkCheckpointState?(directory: string, historyId: string): Promise<{ readonly fingerprint: Fingerprint }>;
+  /**
+   * Takes the checkpoint files in `directory`, opened by nobody, back to an earlier moment: to the last event not after
+   * it, of a transaction to its last. A fork has to follow. Absent: these files are of one moment only.
+   * @throws LoggosError `invalid-parameter`: the moment is later than the files
+   */
+  rewindCheckpointState?(directory: string, moment: CheckpointMoment): Promise<RewoundCheckpoint>;
   /** Facts of the last durable checkpoint that go into a snapshot's manifest. Absent: zeros. */
   checkpointFacts?(): CheckpointFacts;
 }
@@ -95,6 +101,14 @@ export interface VerifiedCheckpoint {
   readonly digest: string;
   readonly position?: number;
   readonly chain?: string;
+}
+
+/** A position, or milliseconds since 1970. */
+export type CheckpointMoment = { readonly position: number } | { readonly time: number };
+
+/** What checkpoint files are exact at after they were taken back. */
+export interface RewoundCheckpoint extends CheckpointFacts {
+  readonly instance: number;
 }
 
 /** What a manifest says of a machine's checkpoint beside its files. Texts are base64url. */

@@ -154,7 +154,7 @@ async function serverWithBase(context: TestContext): Promise<{ server: ServerPro
     await write(server, last + 1, last + 100);
     last += 100;
     const sealed = JSON.parse((await request(`${server.url}/v1/snapshots`)).text) as { items: unknown[] };
-    return sealed.items.length > 0 && (await checkpoint(server)).minChosenInstance > 1;
+    return sealed.items.length > 0 && ((await checkpoint(server)).minChosenInstance ?? 0) > 1;
   });
   await write(server, 1, lateCount);
   await level(server);
