@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { zstdDecompressSync } from 'node:zlib';
+import { printSealed, readSealed } from '../../src/checkpoint/sealed-json.ts';
+import { blockBytes, endOfTar, entry, splitTar } from '../checkpoint/support/hostile-tar.ts';
 import { freePort, loggos, request, ServerProcess, temporaryDirectory } from '../support/server-process.ts';
 
 const accountCount = 20;
@@ -103,6 +106,9 @@ suite('a backup made under load', () => {
     context.after(() => copy.kill());
     await copy.start();
     assert.equal(await balances(copy.url), accountCount * startBalance);
+    const dryDigest = /digest ([\w-]{43})/.exec(dry.stdout)?.[1];
+    const digest = JSON.parse((await request(`${copy.url}/v1/digest`)).text) as { digest: string };
+    assert.equal(digest.digest, dryDigest, 'the digest is that of the manifest');
     // What clients remember from before the restore is told the truth.
     const replayed = await put(copy.url, 'keys/one', { n: 1 }, { 'Idempotency-Key': 'key-one' });
     assert.equal(replayed.headers.get('idempotency-replayed'), 'true');
@@ -119,7 +125,7 @@ suite('a backup made under load', () => {
       headers: { 'Loggos-History': parentHistory, 'Loggos-Min-Position': String(latePosition) },
     });
     assert.equal(remembered.status, 409, remembered.text);
-    // A second start, and the digest is that of the manifest's instance.
+    // And again after a second start.
     await copy.end();
     await copy.start();
     assert.equal(await balances(copy.url), accountCount * startBalance);
@@ -154,24 +160,88 @@ suite('a backup made under load', () => {
     assert.equal(Number(sum), accountCount * startBalance);
   });
 
-  test('with a flipped byte anywhere is refused, and nothing is written', async () => {
+  test('with one flipped byte anywhere is refused, and nothing is written', async () => {
     const bytes = await readFile(backup);
-    for (let place = 0; place < 12; place++) {
+    const entries = splitTar(bytes);
+    const [manifest, group] = entries;
+    assert(manifest !== undefined && group !== undefined);
+    const padded = entries.findIndex(({ bytes: whole, content }) => whole.length > blockBytes + content.length);
+    const startOf = (index: number) => entries.slice(0, index).reduce((sum, each) => sum + each.bytes.length, 0);
+    const offsets = {
+      'a name': startOf(1) + 2,
+      "a header's checksum": startOf(1) + 154,
+      'the manifest': blockBytes + Math.floor(manifest.content.length / 2),
+      'group.json': startOf(1) + blockBytes + 10,
+      padding: startOf(padded + 1) - 1,
+      'the middle': Math.floor(bytes.length / 2),
+      'the last file': bytes.length - 4 * blockBytes,
+      'the end mark': bytes.length - 1,
+    };
+    for (const [place, offset] of Object.entries(offsets)) {
       const damaged = Buffer.from(bytes);
-      const offset = Math.floor(((place + 0.5) / 12) * (bytes.length - 1_024));
       damaged[offset] = (damaged[offset] ?? 0) ^ 1;
-      const file = join(directory, 'damaged.tar');
-      await writeFile(file, damaged);
-      const verified = await loggos('verify', file);
-      const data = join(directory, `damaged-${place}`);
-      const restored = await loggos('restore', file, '--data', data);
-      // Padding between entries carries nothing: a flip there may be refused or ignored, never half restored.
-      if (verified.code === 0) assert.equal(restored.code, 0);
-      else {
-        assert.equal(restored.code, 1, `offset ${offset}`);
-        assert(!existsSync(join(data, 'identity.json')), 'nothing that starts is left');
-      }
-      assert.doesNotMatch(verified.stderr, /\n\s+at /);
+      await assertRefused(place, damaged);
     }
   });
+
+  test('that was tampered with is refused, also under a seal of its own, and nothing is written outside', async () => {
+    const entries = splitTar(await readFile(backup));
+    const [first, ...rest] = entries.map((each) => each.bytes);
+    assert(first !== undefined && entries[0] !== undefined);
+    const evil = Buffer.from('evil');
+    const archiveOf = (...parts: Buffer[]) => Buffer.concat([...parts, endOfTar]);
+    const manifest = readSealed(entries[0].content, 'manifest.json', 'snapshot-damaged').body as { files: object[] };
+    const sha256 = createHash('sha256').update(evil).digest('base64url');
+    const naming = (name: string) => {
+      const body = { ...manifest, files: [...manifest.files, { name, bytes: evil.length, sha256 }] };
+      return entry('manifest.json', printSealed(body));
+    };
+    const shorter = { ...manifest, files: manifest.files.slice(0, -1) };
+    const last = entries.at(-1);
+    assert(last !== undefined);
+    const archives: Record<string, Buffer> = {
+      'an entry is missing': archiveOf(first, ...rest.slice(0, -1)),
+      'an entry is missing that the manifest, sealed again, does not name': archiveOf(
+        entry('manifest.json', printSealed(shorter)),
+        ...rest.slice(0, -1),
+      ),
+      'an entry that no manifest names': archiveOf(first, ...rest, entry('machine-1/evil', evil)),
+      'an entry after the end': Buffer.concat([archiveOf(first, ...rest), archiveOf(entry('machine-1/evil', evil))]),
+      '.. in a name': archiveOf(first, ...rest, entry('../evil', evil)),
+      '.. in a name that the manifest has': archiveOf(naming('../evil'), ...rest, entry('../evil', evil)),
+      '.. deeper in a name that the manifest has': archiveOf(
+        naming('machine-1/../../../evil'),
+        ...rest,
+        entry('machine-1/../../../evil', evil),
+      ),
+      'an absolute name': archiveOf(naming('/tmp/loggos-evil'), ...rest, entry('/tmp/loggos-evil', evil)),
+      'a symbolic link': archiveOf(first, entry('machine-1', new Uint8Array(), { type: '2', linkname: '..' }), ...rest),
+      'a hard link': archiveOf(first, entry('group.json', new Uint8Array(), { type: '1', linkname: '/etc/passwd' })),
+      'a size that is too small': archiveOf(first, ...rest.slice(0, -1), entry(last.name, last.content.subarray(1))),
+      'a size that is too large': archiveOf(
+        first,
+        ...rest.slice(0, -1),
+        entry(last.name, Buffer.concat([last.content, evil])),
+      ),
+      'no end': Buffer.concat([first, ...rest]),
+    };
+    for (const [what, archive] of Object.entries(archives)) await assertRefused(what, archive);
+    assert(!existsSync('/tmp/loggos-evil'));
+  });
+
+  /** `verify` and `restore` refuse it with exit code 1 and one line, and leave nothing anywhere. */
+  async function assertRefused(what: string, archive: Buffer): Promise<void> {
+    const place = await mkdtemp(join(directory, 'hostile-'));
+    const file = join(place, 'backup.tar');
+    await mkdir(join(place, 'inner'));
+    await writeFile(file, archive);
+    const data = join(place, 'inner', 'data');
+    const results = await Promise.all([loggos('verify', file), loggos('restore', file, '--data', data)]);
+    for (const { code, stderr } of results) {
+      assert.equal(code, 1, `${what}: ${stderr}`);
+      assert.doesNotMatch(stderr, /\n\s+at /, what);
+    }
+    const left = (await readdir(place, { recursive: true })).sort();
+    assert.deepEqual(left, ['backup.tar', 'inner'], what);
+  }
 });
