@@ -34,6 +34,9 @@ export async function inProcessCommits(options: {
     onFatal: (error) => {
       throw error;
     },
+    onDamaged: (what) => {
+      throw new Error(what);
+    },
   });
   let commits = 0;
   const startedAt = performance.now();
