@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { loggos, request, type ServerProcess, serverOf } from '../support/server-process.ts';
+import { freePort, loggos, request, ServerProcess, serverOf, temporaryDirectory } from '../support/server-process.ts';
 
 const main = 'databases/main';
 
@@ -85,7 +85,9 @@ test('damage in the middle of the log above the checkpoint: reads up to it, refu
     assert.equal(write.status, 503, write.text);
     const problem = JSON.parse(write.text) as { code: string; detail: string };
     assert.equal(problem.code, 'log-damaged');
-    assert.match(problem.detail, /recover/);
+    assert.match(problem.detail, /Instances \d+ to \d+ .*would be lost/, 'it says what is lost');
+    assert.match(problem.detail, /recover.*backup.*restore/, 'it says the way out');
+    assert.doesNotMatch(write.text, /\/tmp|\.segment|\.ts\b/);
     assert.equal((await request(`${server.url}/readyz`)).status, 503);
     await setReplayer(server, 'running');
     const snapshot = await request(`${server.url}/v1/snapshots`, { method: 'POST' });
@@ -94,6 +96,22 @@ test('damage in the middle of the log above the checkpoint: reads up to it, refu
     assert.equal(check.code, 1, check.stdout + check.stderr);
     await server.end();
   }
+  // The way out that the refusal names.
+  await server.start(30_000, '/livez');
+  const directory = await temporaryDirectory(context);
+  const backup = join(directory, 'backup.tar');
+  const made = await loggos('backup', '--url', server.url, '--to', backup);
+  assert.equal(made.code, 0, made.stderr);
+  const restored = await loggos('restore', backup, '--data', join(directory, 'data'));
+  assert.equal(restored.code, 0, restored.stderr);
+  const next = new ServerProcess(join(directory, 'data'), await freePort());
+  context.after(() => next.kill());
+  await next.start();
+  for (const n of [1, 9, 10]) {
+    const answer = await request(`${next.url}/v1/documents/things/t${n}`);
+    assert.equal(answer.status, n < 10 ? 200 : 404, answer.text);
+  }
+  await writeDocuments(next, 10, 11);
 });
 
 test('damage at or below the checkpoint in the log is reported and harms nothing', async (context) => {
@@ -119,8 +137,8 @@ test('one damaged promise file is mended from the other; with both lost the repl
   await writeFile(join(log, 'promise.a'), 'damaged');
   await server.start();
   await writeDocuments(server, 4, 5);
-  // Until the log is idle and sealed, its last instances are accepted but not proved chosen.
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  // Until the log is idle and sealed, its last instances are accepted but not proved chosen; what the checkpoint has is.
+  await level(server);
   await server.kill();
   await writeFile(join(log, 'promise.a'), 'damaged');
   await writeFile(join(log, 'promise.b'), 'damaged');

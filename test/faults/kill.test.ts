@@ -16,7 +16,12 @@ interface Attempt {
 }
 
 /** Puts one value after another to documents of its own until the server is gone; each value is sent once. */
-async function writeUntilKilled(url: string, client: number, firstValue: number): Promise<Attempt[]> {
+async function writeUntilKilled(
+  url: string,
+  client: number,
+  firstValue: number,
+  onAcknowledged: () => void,
+): Promise<Attempt[]> {
   const attempts: Attempt[] = [];
   for (let value = firstValue; ; value++) {
     const documentId = `client-${client}-${value % 3}`;
@@ -31,6 +36,7 @@ async function writeUntilKilled(url: string, client: number, firstValue: number)
       }
       const { revision, position } = JSON.parse(answer.text) as { revision: number; position: number };
       attempts.push({ documentId, value, acknowledged: { revision, position } });
+      onAcknowledged();
     } catch {
       attempts.push({ documentId, value, acknowledged: undefined });
       return attempts;
@@ -77,8 +83,16 @@ test('kill -9 under load: every acknowledged write is there once, in order, with
   const nextValues = Array.from({ length: clientCount }, () => 0);
   for (let round = 0; round < rounds; round++) {
     await server.start();
-    const writing = nextValues.map((value, client) => writeUntilKilled(server.url, client, value));
-    await new Promise((resolve) => setTimeout(resolve, 150 + ((round * 37) % 200)));
+    // Killed in the middle of the load, after so many acknowledgements and a moment more, however slow the machine is.
+    const enough = Promise.withResolvers<void>();
+    let leftCount = clientCount + ((round * 37) % 200);
+    const onAcknowledged = () => {
+      leftCount -= 1;
+      if (leftCount === 0) enough.resolve();
+    };
+    const writing = nextValues.map((value, client) => writeUntilKilled(server.url, client, value, onAcknowledged));
+    await Promise.race([enough.promise, Promise.all(writing)]);
+    await new Promise((resolve) => setTimeout(resolve, (round * 7) % 30));
     await server.kill();
     for (const [client, made] of (await Promise.all(writing)).entries()) {
       for (const attempt of made) attempts.set(`${client}:${attempt.value}`, attempt);
