@@ -47,17 +47,32 @@ export const diffQuery = z.strictObject({
   to: revisionText.optional().describe('The present revision where absent'),
 });
 
-/** What a write answers with. */
-export const writeResult = z.strictObject({ id: documentId, revision, position, time });
+/** What `If-Match` and `ifRevision` take: told where it is not the plain revision, which is so after a restore. */
+const tag = z.string().describe("The ETag's text, where it is not the plain revision");
 
-export const documentEntry = z.strictObject({ id: documentId, revision, position, time, document });
+/** What a write answers with. */
+export const writeResult = z.strictObject({ id: documentId, revision, position, time, tag: tag.optional() });
+
+export const documentEntry = z.strictObject({
+  id: documentId,
+  revision,
+  position,
+  time,
+  tag: tag.optional(),
+  document,
+});
 export const documentPage = z.strictObject({ items: z.array(documentEntry), cursor: z.string().optional() });
 
 export const restoreRequest = z.strictObject({ revision });
 
+const ifRevisionWords = 'a revision such as 4, or an ETag as it was answered, such as "4" or "4-f4e9e6"';
 /** `0`: must not exist. A number matches only revisions of the first history; other tags are given as text. */
 const ifRevision = z
-  .union([z.int().min(0), z.string().regex(/^[1-9]\d{0,15}(-[A-Za-z0-9_-]{1,6})?$/)])
+  .union(
+    [z.int().min(0), z.string().regex(/^(?:W\/(?="))?("?)[1-9]\d{0,15}(?:-[A-Za-z0-9_-]{1,6})?\1$/, ifRevisionWords)],
+    { error: ifRevisionWords },
+  )
+  .transform((value) => (typeof value === 'string' ? value.replace(/^(?:W\/)?"|"$/g, '') : value))
   .describe('The revision or the text of the ETag that the document must have; 0: it must not exist');
 
 const target = { collection: collectionName, id: documentId };
@@ -77,5 +92,5 @@ export const transactionRequest = z.strictObject({
   operations: z.array(transactionOperation).min(1).max(transactionOperationsMax),
 });
 export const transactionResult = z.strictObject({
-  results: z.array(z.strictObject({ revision: z.int().min(0), position })),
+  results: z.array(z.strictObject({ revision: z.int().min(0), position, tag: tag.optional() })),
 });

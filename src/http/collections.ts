@@ -2,11 +2,12 @@ import { type Request, Router } from 'express';
 import { pageQuery } from '../api/documents.ts';
 import { mediaTypes } from '../api/headers.ts';
 import type { DocumentVersion } from '../documents/document-reader.ts';
+import { tagOf } from '../documents/machine/row.ts';
 import { printTime } from '../documents/machine/utc-time.ts';
 import type { Answer, Answering } from './answer.ts';
 import { parseBody, readBody, requirePostType } from './body.ts';
 import type { Database } from './database.ts';
-import { printDocument } from './document-content.ts';
+import { printDocument, tagMember } from './document-content.ts';
 import { checkCollection } from './document-target.ts';
 import type { HttpServices } from './http-services.ts';
 import { nextLink } from './links.ts';
@@ -54,7 +55,7 @@ export function collectionRoutes(database: Database, services: HttpServices, ans
         ...positionHeaders(database, pinned),
         ...(next === undefined ? {} : nextLink(request, { cursor: next })),
       },
-      body: `{"items":[${items.map(printEntry).join(',')}]${cursorText}}`,
+      body: `{"items":[${items.map((item) => printEntry(item, read.histories)).join(',')}]${cursorText}}`,
     };
   }
 
@@ -107,9 +108,13 @@ export function collectionRoutes(database: Database, services: HttpServices, ans
   return router;
 }
 
-function printEntry({ documentId, revision, position, time, body }: DocumentVersion): string {
+function printEntry(
+  { documentId, revision, position, time, body }: DocumentVersion,
+  histories: Database['read']['histories'],
+): string {
   const head = `{"id":${JSON.stringify(documentId)},"revision":${revision},"position":${position}`;
-  return `${head},"time":"${printTime(time)}","document":${body}}`;
+  const tag = tagMember(revision, tagOf(position, revision, histories));
+  return `${head},"time":"${printTime(time)}"${tag},"document":${body}}`;
 }
 
 function encodeCursor({ pinned, afterId, history }: PageCursor): string {

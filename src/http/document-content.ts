@@ -17,8 +17,14 @@ export function deleted({ position, revision }: { readonly position: number; rea
   return new LoggosError('deleted', 'the document was deleted', { position, revision });
 }
 
-export function revisionConflict(currentRevision: number): LoggosError {
-  return new LoggosError('revision-conflict', 'the document has another revision', { currentRevision });
+export function revisionConflict(currentRevision: number, currentTag: string): LoggosError {
+  const message = `the document has another revision, by its tag "${currentTag}"`;
+  return new LoggosError('revision-conflict', message, { currentRevision, currentTag });
+}
+
+/** `,"tag":"…"` where a revision's tag is not its plain number: of what was written after a restore. */
+export function tagMember(revision: number, tag: string): string {
+  return tag === String(revision) ? '' : `,"tag":${JSON.stringify(tag)}`;
 }
 
 /** The compact text of a document. @throws Refusal `not-an-object`, `document-too-large` */

@@ -181,7 +181,7 @@ export async function readVersion(
   };
   const condition = readCondition(request.headers, tag);
   if (condition === 'not-modified') return { status: 304, headers };
-  if (condition === 'mismatch') throw revisionConflict(version.revision);
+  if (condition === 'mismatch') throw revisionConflict(version.revision, tag);
   return { status: 200, headers, body: version.body };
 }
 

@@ -46,7 +46,7 @@ export function documentRoutes(database: Database, services: HttpServices, answe
     };
     const condition = readCondition(request.headers, tag);
     if (condition === 'not-modified') return { status: 304, headers };
-    if (condition === 'mismatch') throw revisionConflict(row.revision);
+    if (condition === 'mismatch') throw revisionConflict(row.revision, tag);
     return { status: 200, headers, body: row.body };
   }
 

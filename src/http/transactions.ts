@@ -8,7 +8,7 @@ import type { Precondition } from '../documents/machine/types.ts';
 import type { Answer, Answering } from './answer.ts';
 import { parseBody, readBody, requirePostType } from './body.ts';
 import type { Database } from './database.ts';
-import { checkObject, printDocument } from './document-content.ts';
+import { checkObject, printDocument, tagMember } from './document-content.ts';
 import { checkDocumentId } from './document-target.ts';
 import type { HttpServices } from './http-services.ts';
 import { otherMethods } from './methods.ts';
@@ -28,7 +28,9 @@ export function transactionRoutes(database: Database, services: HttpServices, an
     const { operations } = parseShape(transactionRequest, parseBody(body, database));
     const asked = operations.map((operation, index) => askedOperation(operation, index, database));
     const outcome = await write(request, database, services, asked, body, { transaction: true });
-    const results = outcome.results.map(({ revision, position }) => `{"revision":${revision},"position":${position}}`);
+    const results = outcome.results.map(
+      ({ revision, position, tag }) => `{"revision":${revision},"position":${position}${tagMember(revision, tag)}}`,
+    );
     return { status: 200, headers: writeHeaders(database, outcome), body: `{"results":[${results.join(',')}]}` };
   }
 

@@ -1,7 +1,7 @@
 import type { Request } from 'express';
 import { responseHeaders } from '../api/headers.ts';
 import { assert } from '../base/assert.ts';
-import { LoggosError } from '../base/errors.ts';
+import { type ErrorFacts, LoggosError } from '../base/errors.ts';
 import { printPayload } from '../documents/machine/event-line.ts';
 import type {
   DocumentProposal,
@@ -14,6 +14,7 @@ import type {
 import { printTime } from '../documents/machine/utc-time.ts';
 import type { Answer } from './answer.ts';
 import type { Database } from './database.ts';
+import { tagMember } from './document-content.ts';
 import type { DocumentTarget } from './document-target.ts';
 import type { HttpServices } from './http-services.ts';
 import { preferredReturn } from './negotiation.ts';
@@ -103,13 +104,20 @@ function proposeAll(
 
 function rejection(outcome: Extract<ProposalOutcome, { kind: 'rejected' }>): Refusal {
   return new Refusal(outcome.code, outcome.message, {
-    facts: outcome.facts,
+    facts: withCurrentTag(outcome.facts),
     headers: {
       [responseHeaders.position]: String(outcome.position),
       [responseHeaders.instance]: String(outcome.instance),
       ...(outcome.replayed ? { [responseHeaders.replayed]: 'true' } : {}),
     },
   });
+}
+
+/** The machine tells the tag of a document only where it is not the plain revision; a client always gets it. */
+function withCurrentTag(facts: ErrorFacts): ErrorFacts {
+  const { currentRevision, currentTag } = facts;
+  const isPlain = currentTag === undefined && typeof currentRevision === 'number' && currentRevision > 0;
+  return isPlain ? { ...facts, currentTag: String(currentRevision) } : facts;
 }
 
 /** Headers of every applied write. `result` is absent for a transaction, which has no one tag. */
@@ -155,7 +163,8 @@ export function writtenAnswer(
   return { status: result.created ? 201 : 204, headers };
 }
 
-function writeBody(outcome: AppliedOutcome, { documentId, revision, position }: OperationResult): string {
+function writeBody(outcome: AppliedOutcome, { documentId, revision, position, tag }: OperationResult): string {
   const time = printTime(outcome.time);
-  return `{"id":${JSON.stringify(documentId)},"revision":${revision},"position":${position},"time":"${time}"}`;
+  const head = `{"id":${JSON.stringify(documentId)},"revision":${revision},"position":${position},"time":"${time}"`;
+  return `${head}${tagMember(revision, tag)}}`;
 }

@@ -34,15 +34,17 @@ function refusalByPrecondition(
     case 'absent':
       return isPresent(row) ? alreadyExists(row) : undefined;
     case 'present':
-      return isPresent(row) ? undefined : conflict(row);
-    case 'tags':
-      return isPresent(row) && precondition.tags.includes(tagOf(row.position, row.revision, histories))
-        ? undefined
-        : conflict(row);
-    case 'not-tags':
-      return isPresent(row) && precondition.tags.includes(tagOf(row.position, row.revision, histories))
-        ? conflict(row)
-        : undefined;
+      return isPresent(row) ? undefined : nothingThere;
+    case 'tags': {
+      if (!isPresent(row)) return nothingThere;
+      const tag = tagOf(row.position, row.revision, histories);
+      return precondition.tags.includes(tag) ? undefined : conflict(row.revision, tag, precondition.tags);
+    }
+    case 'not-tags': {
+      if (!isPresent(row)) return undefined;
+      const tag = tagOf(row.position, row.revision, histories);
+      return precondition.tags.includes(tag) ? conflict(row.revision, tag, []) : undefined;
+    }
   }
 }
 
@@ -61,10 +63,20 @@ function alreadyExists({ revision }: DocumentRow): Rejection {
 }
 
 /** A document that is not there has the current revision 0, the one that `ifRevision` asks for then. */
-function conflict(row: DocumentRow | undefined): Rejection {
-  if (!isPresent(row)) {
-    return { code: 'revision-conflict', message: 'The document does not exist now.', facts: { currentRevision: 0 } };
+const nothingThere: Rejection = {
+  code: 'revision-conflict',
+  message: 'The document does not exist now.',
+  facts: { currentRevision: 0 },
+};
+
+/** `currentTag` is told where it is not the plain number: of a row that was written after a restore. */
+function conflict(currentRevision: number, currentTag: string, asked: readonly string[]): Rejection {
+  const plain = String(currentRevision);
+  if (currentTag === plain) {
+    return { code: 'revision-conflict', message: `The document has revision ${plain}.`, facts: { currentRevision } };
   }
-  const message = `The document has revision ${row.revision}.`;
-  return { code: 'revision-conflict', message, facts: { currentRevision: row.revision } };
+  const message = asked.includes(plain)
+    ? `Revision ${plain} of the document belongs to another history than the one asked for: its tag is "${currentTag}".`
+    : `The document has revision ${plain}, by its tag "${currentTag}".`;
+  return { code: 'revision-conflict', message, facts: { currentRevision, currentTag } };
 }

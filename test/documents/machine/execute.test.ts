@@ -424,7 +424,10 @@ test('after a restore positions and instances carry on in a history of their own
   const outcome = fork.write(put('a'));
   assert.equal(outcome.kind === 'applied' && outcome.results[0]?.tag, '1-second');
   assert.equal(outcome.position, old.position);
-  assert.equal(told(fork.write(put('a', {}, tags('1')))), 'revision-conflict {"currentRevision":1}');
+  assert.equal(
+    told(fork.write(put('a', {}, tags('1')))),
+    'revision-conflict {"currentRevision":1,"currentTag":"1-second"}',
+  );
   assert.equal(told(fork.write(put('a', {}, tags('1-second')))), '2@6');
 });
 
