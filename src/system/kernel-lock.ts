@@ -3,8 +3,12 @@ import { DatabaseSync } from 'node:sqlite';
 import { LoggosError } from '../base/errors.ts';
 import { errorCode, fileMode } from './disk-error.ts';
 
-/** The files that this process holds: taking one again would open it by `fs`, and closing that drops the kernel's lock. */
-const heldHere = new Set<string>();
+/**
+ * The files that this process holds, by path: taking one again would open it by `fs`, and closing that drops the
+ * kernel's lock. The connection is kept here so that nobody loses the lock by forgetting the object: a connection that
+ * is collected as garbage is closed.
+ */
+const heldHere = new Map<string, DatabaseSync>();
 
 /** SQLite's primary result codes that mean that another connection holds the file. */
 const busyCodes = [5, 6];
@@ -32,7 +36,7 @@ export class KernelLock {
     const realPath = realpathSync(path);
     if (heldHere.has(realPath)) throw locked(path);
     const database = lockDatabase(path);
-    heldHere.add(realPath);
+    heldHere.set(realPath, database);
     return new KernelLock(realPath, database);
   }
 
