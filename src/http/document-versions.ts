@@ -1,7 +1,7 @@
 import { type Request, Router } from 'express';
 import { type DocumentQuery, diffQuery, historyQuery, restoreRequest } from '../api/documents.ts';
 import { mediaTypes, responseHeaders } from '../api/headers.ts';
-import { LoggosError } from '../base/errors.ts';
+import { type ErrorCode, LoggosError } from '../base/errors.ts';
 import type { AsOf, DocumentVersion } from '../documents/document-reader.ts';
 import { tagOf } from '../documents/machine/row.ts';
 import type { HistoryLine } from '../documents/store/checkpoint-reader.ts';
@@ -19,10 +19,11 @@ import { otherMethods } from './methods.ts';
 import { requireJsonAccepted } from './negotiation.ts';
 import { checkHistory, positionHeaders, presentHistory, statedHistory } from './positions.ts';
 import { parseQuery, requireNoQuery } from './query.ts';
-import { invalidParameter } from './refusal.ts';
+import { invalidParameter, Refusal } from './refusal.ts';
+import { idempotencyKey } from './request-identity.ts';
 import { parseShape } from './shapes.ts';
 import { readable } from './waiting.ts';
-import { write, writtenAnswer } from './writing.ts';
+import { onlyResult, write, writtenAnswer } from './writing.ts';
 
 /** Documents as they were: history, differences, and the way back. */
 export function documentVersionRoutes(database: Database, services: HttpServices, answer: Answering): Router {
@@ -118,11 +119,46 @@ export function documentVersionRoutes(database: Database, services: HttpServices
     const body = await readBody(request, services.settings.bodyBytesMax);
     const { revision } = parseShape(restoreRequest, parseBody(body, database));
     await readable(request, database, services, {});
-    const old = await contentAt(target, revision);
+    let old: DocumentVersion;
+    try {
+      old = await contentAt(target, revision);
+    } catch (error) {
+      if (!(error instanceof LoggosError) || !contentIsNoMore.has(error.code)) throw error;
+      if (idempotencyKey(request) === undefined) throw error;
+      return restoredBefore(request, target, body, error);
+    }
     const content = { field: 'document', json: old.body } as const;
     const asked = { kind: 'restore', ...target, precondition, content, restoredFrom: revision } as const;
-    const outcome = await write(request, database, services, [asked], body);
-    return writtenAnswer(request, database, outcome, old.body);
+    try {
+      const outcome = await write(request, database, services, [asked], body);
+      return writtenAnswer(request, database, outcome, old.body);
+    } catch (error) {
+      // There is such a revision now, but there was none when this key came first.
+      throw isRememberedAbsence(error) ? asRemembered(error, notYet(revision)) : error;
+    }
+  }
+
+  /**
+   * A key comes before everything: where it was used, its outcome is answered although the content is not there. Where
+   * it is new, a check that cannot hold makes the cluster remember that the request failed: only a transaction fails
+   * as `precondition-failed`, and a restore is none, so that a later request knows what is remembered.
+   */
+  async function restoredBefore(
+    request: Request,
+    target: DocumentTarget,
+    body: Uint8Array,
+    absence: LoggosError,
+  ): Promise<Answer> {
+    const precondition = { kind: 'tags', tags: ['0'] } as const;
+    const operations = [{ kind: 'check', ...target, precondition }] as const;
+    try {
+      const outcome = await write(request, database, services, operations, body, { transaction: true });
+      const { revision } = onlyResult(outcome);
+      const written = await database.read.asOf(target.collection, target.documentId, { revision });
+      return writtenAnswer(request, database, outcome, written.body);
+    } catch (error) {
+      throw isRememberedAbsence(error) ? asRemembered(error, absence) : error;
+    }
   }
 
   /** @throws LoggosError `not-found`, `deleted` */
@@ -145,6 +181,23 @@ export function documentVersionRoutes(database: Database, services: HttpServices
     .post(answer(restore))
     .all(answer(otherMethods('POST', { 'Accept-Post': mediaTypes.json })));
   return router;
+}
+
+/** Why a revision has no content to write again. */
+const contentIsNoMore: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['not-found', 'deleted', 'history-trimmed']);
+
+/** Whether a restore failed as `restoredBefore` lets it fail. */
+function isRememberedAbsence(error: unknown): error is Refusal {
+  return error instanceof Refusal && error.code === 'precondition-failed';
+}
+
+/** The absence with the position of the outcome that is remembered, and whether that is a replay. */
+function asRemembered({ headers }: Refusal, { code, message, facts }: LoggosError): Refusal {
+  return new Refusal(code, message, { facts, headers });
+}
+
+function notYet(revision: number): LoggosError {
+  return new LoggosError('not-found', `the document has no revision ${revision} yet`);
 }
 
 /** A document as it was at a revision, a position or a time. */
@@ -194,7 +247,7 @@ async function versionAt(
   const row = database.read.current(collection, documentId);
   if (row === undefined) throw new LoggosError('not-found', 'the document was never here');
   if ('revision' in moment && moment.revision > row.revision) {
-    throw new LoggosError('not-found', `the document has no revision ${moment.revision} yet`);
+    throw notYet(moment.revision);
   }
   return await database.read.asOf(collection, documentId, moment);
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, test } from 'node:test';
+import { LoggosError } from '../../src/base/errors.ts';
 import { RestServer } from './rest-server.ts';
 
 let server: RestServer;
@@ -188,6 +189,54 @@ describe('restore', () => {
     await server.send('DELETE', path);
     const restored = await server.send('POST', `${path}/restore`, { body: { revision: 1 } });
     assert.deepEqual([restored.status, restored.json.revision], [201, 3]);
+  });
+
+  test('looks at its idempotency key before the old content, and a refusal is replayed too', async () => {
+    await life();
+    const restore = (revision: number, key: string) =>
+      server.send('POST', `${path}/restore`, { body: { revision }, headers: { 'idempotency-key': `${path}-${key}` } });
+    const first = await restore(1, 'done');
+    assert.equal(first.status, 200);
+    const others = [await restore(99, 'done'), await restore(3, 'done'), await restore(2, 'done')];
+    for (const { status, json } of others) assert.deepEqual([status, json.code], [422, 'idempotency-key-reused']);
+
+    const early = await restore(6, 'early');
+    const gone = await restore(3, 'gone');
+    assert.deepEqual([early.status, early.headers['idempotency-replayed']], [404, undefined]);
+    assert.deepEqual([gone.status, gone.json.revision], [410, 3]);
+    await server.send('PUT', path, { body: { n: 6 } });
+    const again = [await restore(6, 'early'), await restore(3, 'gone'), await restore(1, 'done')];
+    assert.deepEqual(
+      again.map(({ status, headers }) => [status, headers['idempotency-replayed']]),
+      [
+        [404, 'true'],
+        [410, 'true'],
+        [200, 'true'],
+      ],
+    );
+    assert.deepEqual([again[0]?.json.code, again[1]?.json.revision, again[2]?.json], ['not-found', 3, first.json]);
+    assert.equal(again[0]?.headers['loggos-position'], early.headers['loggos-position']);
+    assert.equal((await restore(6, 'other')).status, 200);
+  });
+
+  test('answers the first outcome of its key although the old content is no more', async () => {
+    await life();
+    const request = { body: { revision: 1 }, headers: { 'idempotency-key': `${path}-erased` } };
+    const first = await server.send('POST', `${path}/restore`, request);
+    const { read } = server.database;
+    const { asOf } = read;
+    read.asOf = async (collection, documentId, at) => {
+      if ('revision' in at && at.revision === 1) throw new LoggosError('history-trimmed', 'erased', { floor: 1 });
+      return await asOf.call(read, collection, documentId, at);
+    };
+    try {
+      assert.equal((await server.send('POST', `${path}/restore`, { body: { revision: 1 } })).status, 410);
+      const again = await server.send('POST', `${path}/restore`, request);
+      assert.deepEqual([again.status, again.json], [200, first.json]);
+      assert.equal(again.headers['idempotency-replayed'], 'true');
+    } finally {
+      read.asOf = asOf;
+    }
   });
 
   test('refuses deleted and unknown revisions, other bodies, and what conditions forbid', async () => {
