@@ -6,6 +6,7 @@ import { tooLarge } from './body.ts';
 import type { HttpApp } from './http-app.ts';
 import { problemAnswer } from './problem-answer.ts';
 import { Refusal } from './refusal.ts';
+import { headFlaw } from './request-head.ts';
 import { SilentSockets } from './silent-sockets.ts';
 
 /** Bounds of connections; defaults in `defaultServerLimits`. */
@@ -52,6 +53,11 @@ export function createHttpServer(app: HttpApp, limits: ServerLimits = defaultSer
   const silent = new SilentSockets(limits.silentMs, limits.silentMax, services.clock);
   const serve = (request: IncomingMessage, response: ServerResponse) => {
     silent.spoke(request.socket);
+    const flaw = headFlaw(request);
+    if (flaw !== undefined) {
+      refuse(request, response, flaw);
+      return;
+    }
     express(request as Parameters<Express>[0], response as Parameters<Express>[1]);
   };
   const server = createServer(
@@ -63,6 +69,8 @@ export function createHttpServer(app: HttpApp, limits: ServerLimits = defaultSer
       requestTimeout: limits.requestTimeoutMs,
       keepAliveTimeout: limits.keepAliveMs,
       noDelay: true,
+      // Refused below with a problem instead of an empty answer.
+      requireHostHeader: false,
     },
     serve,
   );

@@ -4,6 +4,7 @@ import { LoggosError } from '../base/errors.ts';
 import type { Hashes } from '../base/hashes.ts';
 import { parseStrictJson } from '../base/strict-json.ts';
 import { invalidParameter } from './refusal.ts';
+import { singleHeader } from './request-head.ts';
 
 /** Who asks. Without authentication everyone is this. */
 export const anonymousActor = 'anonymous';
@@ -17,19 +18,21 @@ export interface EventLabels {
 const noLabels: EventLabels = { type: null, metadata: {} };
 const eventTypePattern = /^[\x21-\x7e]{1,128}$/;
 const keyPattern = /^[\x20-\x7e]{1,128}$/;
+/** A text in quotes; a quote inside it is escaped. */
+const quotedPattern = /^"(?:[^"\\]|\\.)+"$/;
 const traceparentPattern = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 const metadataLimits = { depthMax: 20, keysMax: 200 };
 
 /** `Loggos-Event-Type`, `Loggos-Metadata` and `traceparent`. */
 export function eventLabels(request: IncomingMessage): EventLabels {
   const type = request.headers[requestHeaders.eventType];
-  const metadata = request.headers[requestHeaders.metadata];
+  const metadata = singleHeader(request, requestHeaders.metadata, 'Loggos-Metadata');
   const traceparent = request.headers[requestHeaders.traceparent];
   if (type === undefined && metadata === undefined && traceparent === undefined) return noLabels;
   if (type !== undefined && (typeof type !== 'string' || !eventTypePattern.test(type))) {
     throw invalidParameter('Loggos-Event-Type', 'an event type has 1 to 128 printable ASCII characters, no spaces');
   }
-  const labels = metadata === undefined ? {} : parseMetadata(String(metadata));
+  const labels = metadata === undefined ? {} : parseMetadata(metadata);
   // One that is not well formed is left out, as the standard of tracing wants it.
   if (typeof traceparent === 'string' && traceparentPattern.test(traceparent)) labels.traceparent ??= traceparent;
   return { type: type ?? null, metadata: labels };
@@ -49,10 +52,12 @@ function parseMetadata(header: string): Record<string, unknown> {
 
 /** The key of `Idempotency-Key`, bare or quoted; undefined where none is given. */
 export function idempotencyKey(request: IncomingMessage): string | undefined {
-  const header = request.headers[requestHeaders.idempotencyKey];
-  if (header === undefined) return undefined;
-  const text = String(header);
-  const isQuoted = text.length >= 2 && text.startsWith('"') && text.endsWith('"');
+  const text = singleHeader(request, requestHeaders.idempotencyKey, 'Idempotency-Key');
+  if (text === undefined) return undefined;
+  const isQuoted = text.startsWith('"') || text.endsWith('"');
+  if (isQuoted && text !== '""' && !quotedPattern.test(text)) {
+    throw invalidParameter('Idempotency-Key', 'the quotes around the idempotency key do not match');
+  }
   const key = isQuoted ? text.slice(1, -1).replace(/\\(["\\])/g, '$1') : text;
   if (keyPattern.test(key)) return key;
   throw invalidParameter('Idempotency-Key', 'an idempotency key has 1 to 128 printable ASCII characters');

@@ -33,7 +33,18 @@ describe('what is not HTTP', () => {
       /^HTTP\/1\.1 400 /,
     ],
     ['a header line without a colon is 400', `GET /livez HTTP/1.1\r\n${host}nonsense\r\n\r\n`, /^HTTP\/1\.1 400 /],
-    ['no Host is 400', 'GET /livez HTTP/1.1\r\n\r\n', /^HTTP\/1\.1 400 /],
+    ['no Host is 400', 'GET /livez HTTP/1.1\r\n\r\n', /^HTTP\/1\.1 400 [\s\S]*problem\+json[\s\S]*Host/],
+    ['two Hosts are 400', `GET /livez HTTP/1.1\r\n${host}hOst: a\r\n\r\n`, /^HTTP\/1\.1 400 [\s\S]*problem\+json/],
+    [
+      'two types of one body are 400',
+      `PUT /v1/documents/c/a HTTP/1.1\r\n${host}Content-Type: application/json\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\n{}`,
+      /^HTTP\/1\.1 400 [\s\S]*problem\+json/,
+    ],
+    [
+      'two idempotency keys are 400',
+      `PUT /v1/documents/c/a HTTP/1.1\r\n${close}Idempotency-Key: a\r\nIdempotency-Key: b\r\nContent-Length: 2\r\n\r\n{}`,
+      /^HTTP\/1\.1 400 [\s\S]*more than once/,
+    ],
     [
       '16 KiB of headers are 431',
       `GET /livez HTTP/1.1\r\n${host}X: ${'x'.repeat(17_000)}\r\n\r\n`,
@@ -149,6 +160,17 @@ describe('the Host', () => {
       const text = await server.raw(`GET /v1/documents/c/a HTTP/1.1\r\nHost: ${name}\r\nConnection: close\r\n\r\n`);
       assert.match(text, /^HTTP\/1\.1 421 [\s\S]*"code":"wrong-cluster"/, name);
     }
+  });
+
+  test('of a target in absolute form is its authority', async () => {
+    const get = (target: string, name: string) =>
+      server.raw(`GET ${target} HTTP/1.1\r\nHost: ${name}\r\nConnection: close\r\n\r\n`);
+    assert.match(await get('http://localhost:1/livez', 'evil.example'), /^HTTP\/1\.1 200 /);
+    assert.match(await get('http://localhost/v1/events?limit=1', '127.0.0.1'), /^HTTP\/1\.1 200 /);
+    assert.match(await get('http://evil.example/livez', '127.0.0.1'), /^HTTP\/1\.1 421 /);
+    assert.match(await get('http://127.0.0.1@evil.example/livez', '127.0.0.1'), /^HTTP\/1\.1 421 /);
+    const old = await server.raw('GET /livez HTTP/1.0\r\n\r\n');
+    assert.match(old, /^HTTP\/1\.1 200 /);
   });
 
   test('may be any name where that is configured', async () => {
