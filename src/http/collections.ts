@@ -9,6 +9,7 @@ import { parseBody, readBody, requirePostType } from './body.ts';
 import type { Database } from './database.ts';
 import { printDocument, tagMember } from './document-content.ts';
 import { checkCollection } from './document-target.ts';
+import { requireUnconditional } from './entity-tags.ts';
 import type { HttpServices } from './http-services.ts';
 import { nextLink } from './links.ts';
 import { otherMethods } from './methods.ts';
@@ -84,6 +85,7 @@ export function collectionRoutes(database: Database, services: HttpServices, ans
     checkCollection(collection);
     requireNoQuery(request);
     requirePostType(request);
+    requireUnconditional(request.headers, 'the document gets a new id, and has no revision yet', true);
     const body = await readBody(request, services.settings.bodyBytesMax);
     const json = printDocument(parseBody(body, database), database);
     const operation = {

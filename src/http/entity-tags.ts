@@ -32,6 +32,20 @@ export function writePrecondition(headers: IncomingHttpHeaders): Precondition {
   return tags === '*' ? { kind: 'absent' } : { kind: 'not-tags', tags };
 }
 
+/**
+ * For requests that no tag can condition: what they write has none yet, or has several.
+ * @param creates - whether `If-None-Match: *` is true anyway, of an id made here
+ * @throws Refusal `invalid-parameter`
+ */
+export function requireUnconditional(headers: IncomingHttpHeaders, instead: string, creates = false): void {
+  if (headers['if-match'] !== undefined) {
+    throw invalidParameter('If-Match', `If-Match cannot be honoured here: ${instead}`);
+  }
+  const noneMatch = headers['if-none-match'];
+  if (noneMatch === undefined || (creates && noneMatch.trim() === '*')) return;
+  throw invalidParameter('If-None-Match', `If-None-Match cannot be honoured here: ${instead}`);
+}
+
 /** What the conditions of a GET or HEAD make of a representation with `tag`. */
 export function readCondition(headers: IncomingHttpHeaders, tag: string): 'send' | 'not-modified' | 'mismatch' {
   const match = headers['if-match'];

@@ -10,6 +10,7 @@ import { parseBody, readBody, requirePostType } from './body.ts';
 import type { Database } from './database.ts';
 import { checkObject, printDocument, tagMember } from './document-content.ts';
 import { checkDocumentId } from './document-target.ts';
+import { requireUnconditional } from './entity-tags.ts';
 import type { HttpServices } from './http-services.ts';
 import { otherMethods } from './methods.ts';
 import { requireNoQuery } from './query.ts';
@@ -24,6 +25,7 @@ export function transactionRoutes(database: Database, services: HttpServices, an
   async function post(request: Request): Promise<Answer> {
     requireNoQuery(request);
     requirePostType(request);
+    requireUnconditional(request.headers, 'condition each operation by its ifRevision');
     const body = await readBody(request, services.settings.bodyBytesMax);
     const { operations } = parseShape(transactionRequest, parseBody(body, database));
     const asked = operations.map((operation, index) => askedOperation(operation, index, database));

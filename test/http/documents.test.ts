@@ -100,6 +100,21 @@ describe('POST', () => {
     assert.equal(elsewhere.headers.location, `/v1/databases/main/documents/cities/${elsewhere.json.id}`);
   });
 
+  test('takes the one condition that is true of a new id, and refuses those that it cannot honour', async () => {
+    const send = (headers: Record<string, string>) =>
+      server.send('POST', '/v1/documents/cities', { body: {}, headers });
+    assert.equal((await send({ 'if-none-match': '*' })).status, 201);
+    for (const [name, headers] of [
+      ['If-Match', { 'if-match': '"1"' }],
+      ['If-Match', { 'if-match': '*' }],
+      ['If-None-Match', { 'if-none-match': '"1"' }],
+    ] as const) {
+      const refused = await send(headers);
+      assert.deepEqual([refused.status, refused.json.parameter], [400, name]);
+      assert.match(refused.json.detail, /cannot be honoured here/);
+    }
+  });
+
   test('needs a JSON type, so that no web page writes by a form', async () => {
     for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x']) {
       const refused = await server.send('POST', '/v1/documents/cities', {
@@ -289,6 +304,10 @@ describe('an idempotency key', () => {
 
   test('has 1 to 128 printable ASCII characters', async () => {
     for (const key of ['', 'x'.repeat(129), 'caf\u00e9', '""']) {
+      const reply = await server.send('PUT', path, { body: {}, headers: { 'idempotency-key': key } });
+      assert.deepEqual([reply.status, reply.json.code], [400, 'invalid-parameter'], key);
+    }
+    for (const key of ['"open', 'open"', '"', '"a"b"', '"a\\"']) {
       const reply = await server.send('PUT', path, { body: {}, headers: { 'idempotency-key': key } });
       assert.deepEqual([reply.status, reply.json.code], [400, 'invalid-parameter'], key);
     }

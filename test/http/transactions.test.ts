@@ -72,6 +72,15 @@ describe('a transaction', () => {
     assert.deepEqual([reply.status, reply.json.code], [422, 'duplicate-write']);
   });
 
+  test('takes conditions an operation, not a request', async () => {
+    for (const headers of [{ 'if-match': '"1"' }, { 'if-none-match': '*' }]) {
+      const reply = await send([{ op: 'put', collection, id, document: {} }], headers);
+      assert.deepEqual([reply.status, reply.json.code], [400, 'invalid-parameter']);
+      assert.match(reply.json.detail, /ifRevision/);
+    }
+    assert.equal(server.database.row(collection, id), undefined);
+  });
+
   test('is replayed by its key', async () => {
     const headers = { 'idempotency-key': id };
     const operations = [{ op: 'create', collection, id, document: {} }];
