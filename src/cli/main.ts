@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { version } from '../server/version.ts';
 import { backupCommand } from './commands/backup.ts';
 import { configCommand } from './commands/config.ts';
 import { diffCommand } from './commands/diff.ts';
@@ -36,7 +37,7 @@ const commands = [
 
 const program = new Command('loggos')
   .description('An event-sourced JSON document store in which every event is chosen by Paxos.')
-  .version('0.1.0')
+  .version(version)
   .addHelpText(
     'after',
     '\nExit codes: 0 done, 1 failed, 2 usage, 70 stopped by a defect or a failing disk, 75 try again (no leader, locked).',

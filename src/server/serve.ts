@@ -20,10 +20,10 @@ import { Metrics } from './metrics.ts';
 import { createObserver } from './observer.ts';
 import { stopSignal } from './stop-signals.ts';
 import { SupervisedDatabase } from './supervised-database.ts';
+import { version } from './version.ts';
 
 /** The exit code of a process that met a defect or a failing disk: the data is kept, and a restart is right. */
 const exitDefect = 70;
-const version = '0.1.0';
 
 /**
  * Runs one replica until it is told to stop.

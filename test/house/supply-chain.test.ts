@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { z } from 'zod';
+import { version } from '../../src/server/version.ts';
 import { readText } from './tree.ts';
 
 const lockFile = z.object({
@@ -18,13 +19,19 @@ const lockFile = z.object({
   ),
 });
 const manifest = z.object({
+  version: z.string(),
   dependencies: z.record(z.string(), z.string()),
   devDependencies: z.record(z.string(), z.string()),
   allowScripts: z.record(z.string(), z.boolean()),
 });
 
 const lock = lockFile.parse(JSON.parse(readText('package-lock.json')));
-const { dependencies, devDependencies, allowScripts } = manifest.parse(JSON.parse(readText('package.json')));
+const {
+  version: stated,
+  dependencies,
+  devDependencies,
+  allowScripts,
+} = manifest.parse(JSON.parse(readText('package.json')));
 const locked = Object.entries(lock.packages)
   .filter(([path]) => path !== '')
   .map(([path, entry]) => ({ name: path.slice(path.lastIndexOf('node_modules/') + 13), ...entry }));
@@ -42,6 +49,10 @@ test('only packages on the list may run, none below its lowest version', () => {
     assert.ok(lowest !== undefined, `${name} ${version} is new: add it to allowed-packages.txt, or do without`);
     assert.ok(isAtLeast(version, lowest), `${name} is ${version}, below ${lowest}`);
   }
+});
+
+test('the program says the version that package.json has', () => {
+  assert.equal(version, stated);
 });
 
 test('versions are exact in package.json', () => {
