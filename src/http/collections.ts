@@ -20,12 +20,15 @@ import { invalidParameter } from './refusal.ts';
 import { readable } from './waiting.ts';
 import { onlyResult, write, writtenAnswer } from './writing.ts';
 
+const cursorVersion = 2;
+
 /** Where the next page goes on: opaque to clients, and checked when it comes back. */
 interface PageCursor {
   /** All pages are as of the position of the first one. */
   readonly pinned: number;
   readonly afterId: string;
   readonly history: string;
+  readonly collection: string;
 }
 
 /** A collection: pages of its documents in the order of their ids, and new documents with ids made here. */
@@ -37,7 +40,7 @@ export function collectionRoutes(database: Database, services: HttpServices, ans
     checkCollection(collection);
     requireJsonAccepted(request);
     const query = parseQuery(request, pageQuery);
-    const cursor = query.cursor === undefined ? undefined : decodeCursor(query.cursor);
+    const cursor = query.cursor === undefined ? undefined : decodeCursor(query.cursor, collection);
     const deadline = await readable(request, database, services, query);
     const { read } = database;
     if (cursor !== undefined) checkHistory(read.histories, cursor.history, cursor.pinned);
@@ -47,7 +50,7 @@ export function collectionRoutes(database: Database, services: HttpServices, ans
     const next =
       nextAfterId === undefined
         ? undefined
-        : encodeCursor({ pinned, afterId: nextAfterId, history: presentHistory(database) });
+        : encodeCursor({ pinned, afterId: nextAfterId, history: presentHistory(database), collection });
     const cursorText = next === undefined ? '' : `,"cursor":${JSON.stringify(next)}`;
     return {
       status: 200,
@@ -119,22 +122,30 @@ function printEntry(
   return `${head},"time":"${printTime(time)}"${tag},"document":${body}}`;
 }
 
-function encodeCursor({ pinned, afterId, history }: PageCursor): string {
-  return Buffer.from(JSON.stringify([1, pinned, history, afterId])).toString('base64url');
+function encodeCursor({ pinned, afterId, history, collection }: PageCursor): string {
+  return Buffer.from(JSON.stringify([cursorVersion, pinned, history, collection, afterId])).toString('base64url');
 }
 
-function decodeCursor(text: string): PageCursor {
+/** @throws Refusal `invalid-parameter`: not ours, or of a page of another collection */
+function decodeCursor(text: string, collection: string): PageCursor {
+  const cursor = readCursor(text);
+  if (cursor === undefined) throw invalidParameter('cursor', 'the cursor is not one that a page answered with');
+  if (cursor.collection !== collection) throw invalidParameter('cursor', 'the cursor is of another collection');
+  return cursor;
+}
+
+function readCursor(text: string): PageCursor | undefined {
   try {
     const parts: unknown = JSON.parse(Buffer.from(text, 'base64url').toString());
     if (Array.isArray(parts)) {
-      const [version, pinned, history, afterId] = parts as unknown[];
-      const isSound = version === 1 && Number.isSafeInteger(pinned) && Number(pinned) >= 0;
-      if (isSound && typeof history === 'string' && typeof afterId === 'string') {
-        return { pinned: Number(pinned), history, afterId };
+      const [version, pinned, history, of, afterId] = parts as unknown[];
+      const isSound = version === cursorVersion && Number.isSafeInteger(pinned) && Number(pinned) >= 0;
+      if (isSound && typeof history === 'string' && typeof of === 'string' && typeof afterId === 'string') {
+        return { pinned: Number(pinned), history, collection: of, afterId };
       }
     }
   } catch {
-    // Not ours: refused below.
+    // Not ours.
   }
-  throw invalidParameter('cursor', 'the cursor is not one that a page answered with');
+  return undefined;
 }

@@ -49,9 +49,16 @@ test('a cursor that is not ours, and one of another history, are refused', async
     const reply = await server.send('GET', `/v1/documents/pages?cursor=${cursor}`);
     assert.deepEqual([reply.status, reply.json.parameter], [400, 'cursor']);
   }
-  const foreign = Buffer.from(JSON.stringify([1, 3, 'another', 'city-01'])).toString('base64url');
+  const foreign = Buffer.from(JSON.stringify([2, 3, 'another', 'pages', 'city-01'])).toString('base64url');
   const reply = await server.send('GET', `/v1/documents/pages?cursor=${foreign}`);
   assert.deepEqual([reply.status, reply.json.code], [409, 'history-diverged']);
+});
+
+test('a cursor goes on in its own collection only', async () => {
+  const { cursor } = (await server.send('GET', '/v1/documents/pages?limit=1')).json;
+  const other = await server.send('GET', `/v1/documents/elsewhere?cursor=${cursor}`);
+  assert.deepEqual([other.status, other.json.code, other.json.parameter], [400, 'invalid-parameter', 'cursor']);
+  assert.equal((await server.send('GET', `/v1/documents/pages?cursor=${cursor}`)).status, 200);
 });
 
 test('limit is at most 1,000 and at least 1; what this version cannot filter by is refused by name', async () => {
