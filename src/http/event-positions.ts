@@ -47,6 +47,10 @@ export async function meantPosition(
   // Equal chains have equal pasts, whatever the history was called when the cursor was given.
   if (position <= database.read.position) {
     if ((await database.read.chainPrefixAt(position)) === chain) return position;
+    // This very position of this very history has one chain: whoever says another was given it by somebody else.
+    if (known !== -1 && position <= fork && historyAt(histories, position).startsWith(history)) {
+      throw invalidParameter(parameter, `${parameter} is not a cursor of this database`);
+    }
     throw diverged(Number.isFinite(fork) ? Math.min(fork, position - 1) : 0);
   }
   if (position > fork) throw diverged(fork);

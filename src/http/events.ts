@@ -37,6 +37,8 @@ export function eventRoutes(
 ): Router {
   const router = Router({ caseSensitive: true, strict: true });
   const { read } = database;
+  const { clock } = services;
+  const waitMsMax = services.settings.deadlineMsMax;
 
   async function events(request: Request): Promise<Answer> {
     const query = parseQuery(request, eventsQuery);
@@ -46,10 +48,11 @@ export function eventRoutes(
     if (type === mediaTypes.lines) return stream(request, query, filter, eventLines, type);
     const deadline = await readable(request, database, services, query);
     const after = await afterOf(request, query);
-    await database.reached(after, deadline);
+    const waitsUntil = query.wait === undefined ? undefined : clock.monotonic() + Math.min(query.wait, waitMsMax);
+    await database.reached(after, waitsUntil ?? deadline);
     let page = await readPage(after, filter, query.limit ?? 100);
-    if (query.wait !== undefined && page.lines.length === 0) {
-      page = await poll(request, page.scannedTo, filter, query, services.clock.monotonic() + query.wait);
+    if (waitsUntil !== undefined && page.lines.length === 0) {
+      page = await poll(request, page.scannedTo, filter, query, waitsUntil);
     }
     const { lines, scannedTo, position } = page;
     const last = lines.at(-1);
@@ -105,11 +108,9 @@ export function eventRoutes(
     after: number,
     filter: EventFilter | undefined,
     query: EventsQuery,
-    until: Deadline,
+    end: Deadline,
   ): ReturnType<typeof readPage> {
     const release = streams.enter();
-    const { clock, settings } = services;
-    const end = Math.min(until, clock.monotonic() + settings.deadlineMsMax);
     // One timer a request; the feed wakes everyone at every tick anyway.
     const over = Promise.withResolvers<void>();
     const cancel = clock.after(end - clock.monotonic(), over.resolve);

@@ -144,6 +144,12 @@ describe('a stream of events', () => {
     await write(server, 1);
     assert.deepEqual((await polled).json.items.length, 1);
     assert.ok(performance.now() - started < 1_000);
+    const askedBeyond = performance.now();
+    const beyond = await server.send('GET', `/v1/events?after=${position + 50}&wait=50ms`, {
+      headers: { 'loggos-deadline': '5s' },
+    });
+    assert.deepEqual([beyond.status, beyond.json.code], [503, 'position-not-reached']);
+    assert.ok(performance.now() - askedBeyond < 2_000);
     const empty = await server.send('GET', `/v1/events?after=${position + 1}&wait=100ms`);
     assert.deepEqual([empty.status, empty.json.items], [200, []]);
     assert.equal((await server.send('GET', `/v1/events?after=0&wait=5s`)).json.items.length > 0, true);

@@ -44,6 +44,9 @@ describe('pages of events', () => {
     const beyond = await server.send('GET', '/v1/events?after=31');
     assert.deepEqual([beyond.status, beyond.json.code], [503, 'position-not-reached']);
     assert.equal((await server.send('GET', '/v1/events?after=x')).status, 400);
+    const forged = await server.send('GET', `/v1/events?after=${cursor.slice(0, -8)}AbCdEfGh`);
+    assert.deepEqual([forged.status, forged.json.code], [400, 'invalid-parameter']);
+    assert.match(forged.json.detail, /not a cursor of this database/);
   });
 
   test('are filtered by all that is asked, and the cursor passes what was left out', async () => {
