@@ -7,6 +7,7 @@ import { tagOf } from '../documents/machine/row.ts';
 import type { HistoryLine } from '../documents/store/checkpoint-reader.ts';
 import type { Answer, Answering } from './answer.ts';
 import { parseBody, readBody, requirePostType } from './body.ts';
+import { cloudEvent } from './cloud-events.ts';
 import type { Database } from './database.ts';
 import { createDiff } from './diff.ts';
 import { deleted, revisionConflict } from './document-content.ts';
@@ -16,7 +17,7 @@ import { lineCursor, meantPosition, positionCursor } from './event-positions.ts'
 import type { HttpServices } from './http-services.ts';
 import { nextLink } from './links.ts';
 import { otherMethods } from './methods.ts';
-import { requireJsonAccepted } from './negotiation.ts';
+import { negotiate, requireJsonAccepted } from './negotiation.ts';
 import { checkHistory, positionHeaders, presentHistory, statedHistory } from './positions.ts';
 import { parseQuery, requireNoQuery } from './query.ts';
 import { invalidParameter, Refusal } from './refusal.ts';
@@ -31,7 +32,7 @@ export function documentVersionRoutes(database: Database, services: HttpServices
 
   async function history(request: Request): Promise<Answer> {
     const target = documentTarget(request);
-    requireJsonAccepted(request);
+    const type = negotiate(request, [mediaTypes.json, mediaTypes.cloudEvents]);
     const query = parseQuery(request, historyQuery);
     const stated = statedHistory(request.headers);
     const deadline = await readable(request, database, services, query);
@@ -55,15 +56,18 @@ export function documentVersionRoutes(database: Database, services: HttpServices
     const end = Math.min((order === 'asc' ? after : before) ?? position, position);
     const cursor = last === undefined ? await positionCursor(database, end) : lineCursor(database, last);
     const parameter = order === 'asc' ? 'after' : 'before';
-    return {
-      status: 200,
-      headers: {
-        'Cache-Control': 'no-cache',
-        ...positionHeaders(database, position),
-        ...(hasMore ? nextLink(request, { [parameter]: cursor }) : {}),
-      },
-      body: `{"items":[${shown.join(',')}],"cursor":${JSON.stringify(cursor)}}`,
+    const headers = {
+      'Content-Type': type,
+      'Cache-Control': 'no-cache',
+      Vary: 'Accept',
+      ...positionHeaders(database, position),
+      ...(hasMore ? nextLink(request, { [parameter]: cursor }) : {}),
     };
+    if (type === mediaTypes.cloudEvents) {
+      const batch = shown.map((line) => JSON.stringify(cloudEvent(database.name, line)));
+      return { status: 200, headers, body: `[${batch.join(',')}]` };
+    }
+    return { status: 200, headers, body: `{"items":[${shown.join(',')}],"cursor":${JSON.stringify(cursor)}}` };
   }
 
   /** As many lines as fit one answer, each with the document after it where that is asked for. */
@@ -219,9 +223,17 @@ export async function readVersion(
     checkHistory(read.histories, history, moment.position);
     await database.reached(moment.position, deadline);
   }
-  const version = await versionAt(database, target, moment);
+  // What a time says is exact at the last position of that time, whatever became of the document.
+  const exactAt = 'position' in moment ? moment.position : await positionOf(database, moment);
+  const headersOf = (position: number) => positionTexts(database, exactAt ?? position);
+  let version: DocumentVersion;
+  try {
+    version = await versionAt(database, target, moment);
+  } catch (error) {
+    throw exactAt === undefined ? error : withHeaders(error, headersOf(exactAt));
+  }
   checkHistory(read.histories, history, version.position);
-  if (version.deleted) throw deleted(version);
+  if (version.deleted) throw withHeaders(deleted(version), headersOf(version.position));
   const tag = tagOf(version.position, version.revision, read.histories);
   // Checked above: what that history says of this moment, it says for ever.
   const isPinned = query.history !== undefined;
@@ -229,13 +241,27 @@ export async function readVersion(
     ETag: `"${tag}"`,
     'Cache-Control':
       isPinned && (await isSettled(database, moment)) ? 'private, max-age=31536000, immutable' : 'no-cache',
-    [responseHeaders.position]: 'position' in moment ? moment.position : version.position,
-    [responseHeaders.history]: presentHistory(database),
+    ...headersOf(version.position),
   };
   const condition = readCondition(request.headers, tag);
   if (condition === 'not-modified') return { status: 304, headers };
-  if (condition === 'mismatch') throw revisionConflict(version.revision, tag);
+  if (condition === 'mismatch') throw withHeaders(revisionConflict(version.revision, tag), headersOf(version.position));
   return { status: 200, headers, body: version.body };
+}
+
+/** The last position of a time; undefined where a revision is asked for, whose own position is told. */
+async function positionOf(database: Database, moment: AsOf): Promise<number | undefined> {
+  return 'time' in moment ? await database.read.positionAtTime(moment.time) : undefined;
+}
+
+function positionTexts(database: Database, position: number): Record<string, string> {
+  return { [responseHeaders.position]: String(position), [responseHeaders.history]: presentHistory(database) };
+}
+
+/** The same refusal with headers of its own. */
+function withHeaders(error: unknown, headers: Readonly<Record<string, string>>): unknown {
+  if (!(error instanceof LoggosError)) return error;
+  return new Refusal(error.code, error.message, { facts: error.facts, headers });
 }
 
 /** A revision that is not written yet is not found, as a position is before which the document did not exist. */

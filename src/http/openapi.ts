@@ -101,7 +101,7 @@ export const operations: readonly Operation[] = [
     path: `${one}/history`,
     summary: 'The events of a document',
     query: historyQuery,
-    answers: { 200: json(eventPage) },
+    answers: { 200: { ...json(eventPage), [mediaTypes.cloudEvents]: z.array(cloudEvent) } },
   },
   {
     method: 'get',

@@ -66,6 +66,34 @@ describe('a document as it was', () => {
     assert.equal((await server.send('GET', `${path}?time=${offset}`)).json.n, 1);
   });
 
+  test('is exact at the position that is told, found or not', async () => {
+    await server.send('PUT', `${path}-before`, { body: {} });
+    const then = new Date(server.database.state.time).toISOString();
+    const atThen = server.database.state.position;
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    const [first = 0, , third = 0] = await life();
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    await server.send('DELETE', path);
+    const deletedAt = new Date(server.database.state.time).toISOString();
+    const deletion = server.database.state.position;
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    await server.send('PUT', `${path}-after`, { body: {} });
+    const cases: [string, number, number][] = [
+      [`${path}?position=${first - 1}`, 404, first - 1],
+      [`${path}?position=${third}`, 410, third],
+      [`${path}?revision=3`, 410, third],
+      [`${path}?time=${then}`, 404, atThen],
+      [`${path}-before?time=${then}`, 200, atThen],
+      [`${path}?time=${deletedAt}`, 410, deletion],
+      [`${path}-before?time=${deletedAt}`, 200, deletion],
+      [`${path}-never?time=${deletedAt}`, 404, deletion],
+    ];
+    for (const [url, status, position] of cases) {
+      const reply = await server.send('GET', url);
+      assert.deepEqual([reply.status, reply.headers['loggos-position']], [status, String(position)], url);
+    }
+  });
+
   test('may be kept for ever by a URL that names the history', async () => {
     await life();
     const kept = await server.send('GET', `${path}?revision=1&history=first-history-of-tests`);
@@ -127,6 +155,24 @@ describe('history', () => {
       [{ n: 1, list: [1, 2, 3] }, { n: 2, list: [1, 2, 3] }, undefined, { n: 4 }],
     );
     assert.deepEqual(items[1].patch, { n: 2 });
+  });
+
+  test('comes as a CloudEvents batch where that is accepted', async () => {
+    const positions = await life();
+    const accept = { accept: 'application/cloudevents-batch+json' };
+    const batch = await server.send('GET', `${path}/history?include=document`, { headers: accept });
+    assert.equal(batch.headers['content-type'], 'application/cloudevents-batch+json');
+    assert.deepEqual(
+      batch.json.map((event: { sequence: string; data?: unknown }) => [Number(event.sequence), event.data]),
+      [
+        [positions[0], { n: 1, list: [1, 2, 3] }],
+        [positions[1], { n: 2, list: [1, 2, 3] }],
+        [positions[2], undefined],
+        [positions[3], { n: 4 }],
+      ],
+    );
+    const next = await server.send('GET', `${path}/history?limit=1`, { headers: accept });
+    assert.match(String(next.headers.link), /rel="next"/);
   });
 
   test('is 404 for what never was and stays for what is deleted', async () => {

@@ -49,6 +49,7 @@ const examples = (): readonly Example[] => [
   ['post /documents/{collection}', 201, { body: { n: 1 } }],
   ['get /documents/{collection}', 200, {}],
   [`get ${one}/history`, 200, {}],
+  [`get ${one}/history`, 200, { headers: accept('application/cloudevents-batch+json') }],
   [`get ${one}/diff`, 200, { path: '/documents/c/a/diff?from=1&to=2' }],
   [`post ${one}/restore`, 201, { path: '/documents/c/b/restore', body: { revision: 1 } }],
   [`post ${one}/restore`, 200, { path: '/documents/c/b/restore', body: { revision: 1 } }],
