@@ -20,7 +20,7 @@ export interface LogOptions {
   readonly observer: Observer;
   /** Bytes of a segment: more makes fewer and larger steps of cleaning. Default 64 MiB, at least 64 KiB. */
   readonly segmentBytes?: number;
-  /** Bytes of the newest values kept in memory. Default 16 MiB. */
+  /** Bytes of the newest values kept in memory. Default 8 MiB. */
   readonly cacheBytes?: number;
   /** Room that the log leaves to others on the disk. Default: a segment. */
   readonly keepFreeBytes?: number;
@@ -35,7 +35,7 @@ export const logDefaults = {
   segmentBytesMin: 64 * 1024,
   /** Of a process's first segment, where none was left ready. */
   firstSegmentBytes: 8 * 1024 * 1024,
-  cacheBytes: 16 * 1024 * 1024,
+  cacheBytes: 8 * 1024 * 1024,
   reserveBytesMax: 4 * 1024 * 1024,
   sealAfterMs: 10,
 };

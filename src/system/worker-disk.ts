@@ -11,7 +11,9 @@ export class WorkerDisk implements Disk {
   readonly #calls: RemoteCalls;
 
   constructor() {
-    this.#worker = new Worker(new URL('./disk-worker.ts', import.meta.url));
+    this.#worker = new Worker(new URL('./disk-worker.ts', import.meta.url), {
+      resourceLimits: { maxYoungGenerationSizeMb: 3 },
+    });
     this.#calls = new RemoteCalls({
       postMessage: (message, transfer) => this.#worker.postMessage(message, (transfer ?? []) as ArrayBuffer[]),
       on: (event, listener) => this.#worker.on(event, listener),

@@ -17,7 +17,7 @@ export interface CheckpointReaderOptions {
   readonly hashes: Hashes;
 }
 
-const cacheKibibytes = 8 * 1024;
+const cacheKibibytes = 4 * 1024;
 const historyCacheBytesMax = 16 * 1024 * 1024;
 
 interface Opened {

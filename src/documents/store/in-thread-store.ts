@@ -40,7 +40,7 @@ export interface CheckpointStoreOptions {
   readonly hashes: Hashes;
 }
 
-const cacheKibibytes = 16 * 1024;
+const cacheKibibytes = 8 * 1024;
 /** Pages in the WAL at which a commit folds it into the main file. */
 const automaticCheckpointPages = 4_000;
 /** Pauses between tries to fold the WAL while readers are in the way: they read for milliseconds. */

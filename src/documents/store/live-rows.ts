@@ -7,7 +7,7 @@ import { openForReading } from './sqlite.ts';
 import { VerifiedRows } from './verified-rows.ts';
 
 /** Point reads touch few pages; the kernel caches the file for all connections alike. */
-const cacheKibibytes = 8 * 1024;
+const cacheKibibytes = 2 * 1024;
 
 /**
  * The live machine's point reads of the durable checkpoint: synchronous, in the main thread, on a connection of their
