@@ -21,6 +21,7 @@ import { preferredReturn } from './negotiation.ts';
 import { presentHistory } from './positions.ts';
 import { Refusal } from './refusal.ts';
 import { anonymousActor, type EventLabels, eventLabels, idempotencyKey, requestHash } from './request-identity.ts';
+import { turnEnd } from './turn-end.ts';
 import { deadlineOf } from './waiting.ts';
 
 /** One operation as a request asks for it. `content` is compact JSON. */
@@ -64,6 +65,8 @@ export async function write(
   const after = database.read.position;
   let outcome: ProposalOutcome;
   try {
+    // Writes of one turn of the event loop share a batch.
+    await turnEnd();
     outcome = await database.write(proposal, deadlineOf(request, services));
   } catch (error) {
     if (!(error instanceof LoggosError) || error.code !== 'outcome-unknown') throw error;
