@@ -231,6 +231,7 @@ describe('PATCH', () => {
       [jsonPatch, '[{"op":"test","path":"/a","value":2}]', 409, 'patch-test-failed'],
       [jsonPatch, '[{"op":"remove","path":"/zzz"}]', 422, 'patch-not-applicable'],
       [jsonPatch, '[{"op":"replace","path":"","value":1}]', 422, 'not-an-object'],
+      [jsonPatch, '[{"op":"remove","path":""}]', 422, 'patch-not-applicable'],
       [jsonPatch, '[{"op":"add","path":"/__proto__/x","value":1}]', 422, 'key-not-allowed'],
       [mergePatch, '[1]', 422, 'not-an-object'],
       [mergePatch, '{', 400, 'malformed-json'],
@@ -239,6 +240,8 @@ describe('PATCH', () => {
       const refused = await server.send('PATCH', path, { headers, body });
       assert.deepEqual([refused.status, refused.json.code], [status, code], body);
     }
+    const anew = '[{"op":"remove","path":""},{"op":"add","path":"","value":{"b":1}}]';
+    assert.equal((await server.send('PATCH', path, { headers: jsonPatch, body: anew })).status, 200);
     const typed = await server.send('PATCH', path, { headers: { 'content-type': 'application/json' }, body: '{}' });
     assert.equal(typed.status, 415);
     assert.equal(typed.headers['accept-patch'], 'application/merge-patch+json, application/json-patch+json');

@@ -36,6 +36,14 @@ export function applyPatch(document: unknown, patch: unknown, limits: DocumentLi
   operations.forEach((operation, index) => {
     run.apply(operation, index);
   });
+  if (run.isRemoved) {
+    const facts = { patchOperation: operations.length - 1 };
+    throw new LoggosError(
+      'patch-not-applicable',
+      'The patch removes the whole document and puts none in its place.',
+      facts,
+    );
+  }
   measure(run.document, limits);
   return run.document;
 }
@@ -85,6 +93,8 @@ function malformed(message: string, patchOperation?: number): LoggosError {
 /** Applies operations to a document of its own, one after the other. */
 class PatchRun {
   document: unknown;
+  /** The whole document was removed, and nothing stands in its place yet. */
+  isRemoved = false;
   readonly #limits: DocumentLimits;
   /** Of all copies together: thirty doublings are refused early, and a patch's work is bounded. */
   #copiedBytes = 0;
@@ -132,6 +142,7 @@ class PatchRun {
     const key = path.at(-1);
     if (key === undefined) {
       this.document = value;
+      this.isRemoved = false;
       return;
     }
     const parent = this.#read(path.slice(0, -1), text);
@@ -146,8 +157,11 @@ class PatchRun {
   #remove(path: Pointer, text: string): unknown {
     const value = this.#read(path, text);
     const key = path.at(-1);
-    // Removing the whole document leaves none, and a document is never none: the end result is looked at.
-    if (key === undefined) this.document = null;
+    // Removing the whole document leaves none, and a document is never none: whether one is put in its place shows later.
+    if (key === undefined) {
+      this.document = null;
+      this.isRemoved = true;
+    }
     const parent = key === undefined ? undefined : this.#read(path.slice(0, -1), text);
     if (key !== undefined && Array.isArray(parent)) parent.splice(Number(key), 1);
     else if (key !== undefined && isObject(parent)) delete parent[key];
@@ -159,6 +173,7 @@ class PatchRun {
     const key = path.at(-1);
     if (key === undefined) {
       this.document = value;
+      this.isRemoved = false;
       return;
     }
     const parent = this.#read(path.slice(0, -1), text);
