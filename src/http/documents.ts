@@ -14,6 +14,7 @@ import { readCondition, writePrecondition } from './entity-tags.ts';
 import type { HttpServices } from './http-services.ts';
 import { otherMethods } from './methods.ts';
 import { preferredReturn, requireJsonAccepted } from './negotiation.ts';
+import { isPlannedAction, notInThisVersion } from './planned-routes.ts';
 import { presentHistory } from './positions.ts';
 import { hasQuery, parseQuery, requireNoQuery } from './query.ts';
 import { Refusal } from './refusal.ts';
@@ -99,13 +100,21 @@ export function documentRoutes(database: Database, services: HttpServices, answe
     return (await database.read.asOf(target.collection, target.documentId, { revision })).body;
   }
 
+  const notAllowed = otherMethods('GET, HEAD, PUT, PATCH, DELETE', acceptPatch);
+  function others(request: Request): Answer | Promise<Answer> {
+    if (isPlannedAction(request.method, String(request.params.id))) {
+      throw notInThisVersion(request.originalUrl.split('?', 1)[0] ?? '');
+    }
+    return notAllowed(request);
+  }
+
   router
     .route('/documents/:collection/:id')
     .get(answer(get))
     .put(answer(put))
     .patch(answer(patch))
     .delete(answer(remove))
-    .all(answer(otherMethods('GET, HEAD, PUT, PATCH, DELETE', acceptPatch)));
+    .all(answer(others));
   return router;
 }
 

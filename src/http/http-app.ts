@@ -14,7 +14,9 @@ import { healthRoutes } from './health.ts';
 import { hostCheck } from './host-check.ts';
 import type { HttpServices } from './http-services.ts';
 import { openApiRoutes } from './openapi.ts';
+import { isPlanned, notInThisVersion } from './planned-routes.ts';
 import { problemHandler } from './problem-answer.ts';
+import { rootRoutes } from './root.ts';
 import { Salts } from './salts.ts';
 import { snapshotRoutes } from './snapshots.ts';
 import { StreamCount } from './stream-count.ts';
@@ -74,13 +76,17 @@ export function createHttpApp(options: HttpAppOptions): HttpApp {
   });
   app.use('/v1/databases/:database', (request, response, next) => {
     const database = databases.get(String(request.params.database));
-    if (database === undefined) next(new LoggosError('not-found', 'there is no such database'));
+    // A database itself is created and dropped by a later version.
+    if (request.path === '/') next();
+    else if (database === undefined) next(new LoggosError('not-found', 'there is no such database'));
     else routerOf(database)(request, response, next);
   });
   const answer = answering(services);
   app.use(healthRoutes(databases, metrics, services, answer));
   app.use(openApiRoutes(version, answer));
+  app.use(rootRoutes(version, answer));
   app.use((request: Request, _response: Response) => {
+    if (isPlanned(request.path)) throw notInThisVersion(request.path);
     const path = request.path.length > 200 ? `${request.path.slice(0, 200)}…` : request.path;
     throw new LoggosError('no-such-route', `there is nothing at ${path}`);
   });

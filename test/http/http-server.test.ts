@@ -192,7 +192,6 @@ describe('the Host', () => {
 
 test('routes are exact: no trailing slash, no other case, no other version', async () => {
   for (const path of [
-    '/',
     '/v1',
     '/v1/',
     '/V1/cluster',
@@ -205,6 +204,8 @@ test('routes are exact: no trailing slash, no other case, no other version', asy
     const reply = await server.send('GET', path);
     assert.deepEqual([reply.status, reply.json.code], [404, 'no-such-route'], path);
   }
+  const root = await server.send('GET', '/');
+  assert.deepEqual([root.status, root.json.description, root.json.ready], [200, '/openapi.json', '/readyz']);
   assert.equal((await server.send('GET', '/v1/databases/main/cluster')).status, 200);
   const other = await server.send('GET', '/v1/databases/other/cluster');
   assert.deepEqual([other.status, other.json.code], [404, 'not-found']);
