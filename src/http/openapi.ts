@@ -124,7 +124,7 @@ export const operations: readonly Operation[] = [
     summary: 'Several operations, all or none',
     body: json(transactionRequest),
     isWrite: true,
-    answers: { 200: json(transactionResult) },
+    answers: { 200: json(transactionResult), 204: undefined },
   },
   {
     method: 'get',

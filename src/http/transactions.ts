@@ -13,6 +13,7 @@ import { checkDocumentId } from './document-target.ts';
 import { requireUnconditional } from './entity-tags.ts';
 import type { HttpServices } from './http-services.ts';
 import { otherMethods } from './methods.ts';
+import { preferredReturn } from './negotiation.ts';
 import { requireNoQuery } from './query.ts';
 import { Refusal } from './refusal.ts';
 import { parseShape } from './shapes.ts';
@@ -30,10 +31,14 @@ export function transactionRoutes(database: Database, services: HttpServices, an
     const { operations } = parseShape(transactionRequest, parseBody(body, database));
     const asked = operations.map((operation, index) => askedOperation(operation, index, database));
     const outcome = await write(request, database, services, asked, body, { transaction: true });
+    const headers = writeHeaders(database, outcome);
+    if (preferredReturn(request) === 'minimal') {
+      return { status: 204, headers: { ...headers, 'Preference-Applied': 'return=minimal' } };
+    }
     const results = outcome.results.map(
       ({ revision, position, tag }) => `{"revision":${revision},"position":${position}${tagMember(revision, tag)}}`,
     );
-    return { status: 200, headers: writeHeaders(database, outcome), body: `{"results":[${results.join(',')}]}` };
+    return { status: 200, headers, body: `{"results":[${results.join(',')}]}` };
   }
 
   router

@@ -81,6 +81,12 @@ describe('a transaction', () => {
     assert.equal(server.database.row(collection, id), undefined);
   });
 
+  test('answers nothing where that is preferred', async () => {
+    const reply = await send([{ op: 'put', collection, id, document: {} }], { prefer: 'return=minimal' });
+    assert.deepEqual([reply.status, reply.text, reply.headers['preference-applied']], [204, '', 'return=minimal']);
+    assert.equal(reply.headers['loggos-position'], String(server.database.state.position));
+  });
+
   test('is replayed by its key', async () => {
     const headers = { 'idempotency-key': id };
     const operations = [{ op: 'create', collection, id, document: {} }];
