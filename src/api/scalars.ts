@@ -8,7 +8,10 @@ export const collectionPattern = /^(?!\.{1,2}$)[A-Za-z0-9_.-]{1,64}$/;
 /** The most UTF-8 bytes of a document's id. */
 export const documentIdBytesMax = 512;
 
-export const collectionName = z.string().regex(collectionPattern).describe('1 to 64 of A-Z a-z 0-9 _ . -');
+export const collectionName = z
+  .string()
+  .regex(collectionPattern, '1 to 64 of A-Z a-z 0-9 _ . -, not . or ..')
+  .describe('1 to 64 of A-Z a-z 0-9 _ . -');
 export const documentId = z.string().min(1).describe('1 to 512 bytes of UTF-8 without NUL');
 export const position = z.int().min(0).describe('A place in the total order of events');
 export const revision = z.int().min(1).describe("A document's version");
@@ -41,7 +44,10 @@ export const timeText = z.iso
 /** Such as `500ms`, `5s`, `2m`; to milliseconds. */
 export const durationText = z
   .string()
-  .regex(/^\d{1,7}(ms|s|m)$/, 'a duration such as 500ms, 5s or 2m')
+  .regex(
+    /^\d{1,7}(ms|s|m)$/,
+    'a whole number with its unit, ms, s or m, such as 500ms, 5s or 2m; more than 10m is taken as 10m',
+  )
   .transform((text) => parseDuration(text))
   .meta(shownAs({ type: 'string', pattern: '^\\d{1,7}(ms|s|m)$' }));
 

@@ -84,6 +84,7 @@ export function requirePutType(request: IncomingMessage): void {
   if (type === undefined || isJson(type)) return;
   throw new Refusal('unsupported-media-type', 'a document is JSON: send Content-Type: application/json, or none', {
     headers: acceptPut,
+    advice: 'It is taken as UTF-8 and not compressed; the `Accept` header of this answer says the type.',
   });
 }
 

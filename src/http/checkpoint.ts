@@ -7,6 +7,7 @@ import type { CheckpointChange, Database } from './database.ts';
 import type { HttpServices } from './http-services.ts';
 import { otherMethods } from './methods.ts';
 import { requireJsonAccepted } from './negotiation.ts';
+import { withReplayer } from './paused-replayer.ts';
 import { positionHeaders } from './positions.ts';
 import { parseQuery, requireNoQuery } from './query.ts';
 import { Refusal } from './refusal.ts';
@@ -41,7 +42,8 @@ export function checkpointRoutes(database: Database, services: HttpServices, ans
   async function digest(request: Request): Promise<Answer> {
     requireJsonAccepted(request);
     const { instance } = parseQuery(request, digestQuery);
-    return present(await checkpoint.digest(instance, deadlineOf(request, services)));
+    const deadline = deadlineOf(request, services);
+    return present(await withReplayer(database, () => checkpoint.digest(instance, deadline)));
   }
 
   function present(value: unknown): Answer {

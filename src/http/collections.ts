@@ -14,6 +14,7 @@ import type { HttpServices } from './http-services.ts';
 import { nextLink } from './links.ts';
 import { otherMethods } from './methods.ts';
 import { requireJsonAccepted } from './negotiation.ts';
+import { withReplayer } from './paused-replayer.ts';
 import { checkHistory, positionHeaders, presentHistory } from './positions.ts';
 import { parseQuery, requireNoQuery } from './query.ts';
 import { invalidParameter } from './refusal.ts';
@@ -45,7 +46,7 @@ export function collectionRoutes(database: Database, services: HttpServices, ans
     const { read } = database;
     if (cursor !== undefined) checkHistory(read.histories, cursor.history, cursor.pinned);
     const pinned = cursor?.pinned ?? read.position;
-    await database.checkpointReached(pinned, deadline);
+    await withReplayer(database, () => database.checkpointReached(pinned, deadline));
     const { items, nextAfterId } = await readItems(collection, pinned, query.limit ?? 100, cursor?.afterId);
     const next =
       nextAfterId === undefined

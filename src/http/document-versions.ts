@@ -196,12 +196,14 @@ function isRememberedAbsence(error: unknown): error is Refusal {
 }
 
 /** The absence with the position of the outcome that is remembered, and whether that is a replay. */
-function asRemembered({ headers }: Refusal, { code, message, facts }: LoggosError): Refusal {
-  return new Refusal(code, message, { facts, headers });
+function asRemembered({ headers }: Refusal, absence: LoggosError): Refusal {
+  return withHeaders(absence, headers);
 }
 
-function notYet(revision: number): LoggosError {
-  return new LoggosError('not-found', `the document has no revision ${revision} yet`);
+function notYet(revision: number): Refusal {
+  return new Refusal('not-found', `the document has no revision ${revision} yet`, {
+    advice: 'Ask for an earlier one; its history says which there are.',
+  });
 }
 
 /** A document as it was at a revision, a position or a time. */
@@ -230,7 +232,7 @@ export async function readVersion(
   try {
     version = await versionAt(database, target, moment);
   } catch (error) {
-    throw exactAt === undefined ? error : withHeaders(error, headersOf(exactAt));
+    throw exactAt === undefined || !(error instanceof LoggosError) ? error : withHeaders(error, headersOf(exactAt));
   }
   checkHistory(read.histories, history, version.position);
   if (version.deleted) throw withHeaders(deleted(version), headersOf(version.position));
@@ -259,9 +261,10 @@ function positionTexts(database: Database, position: number): Record<string, str
 }
 
 /** The same refusal with headers of its own. */
-function withHeaders(error: unknown, headers: Readonly<Record<string, string>>): unknown {
-  if (!(error instanceof LoggosError)) return error;
-  return new Refusal(error.code, error.message, { facts: error.facts, headers });
+function withHeaders(error: LoggosError, headers: Readonly<Record<string, string>>): Refusal {
+  const { code, message, facts } = error;
+  const advice = error instanceof Refusal ? error.advice : undefined;
+  return new Refusal(code, message, { facts, headers, ...(advice === undefined ? {} : { advice }) });
 }
 
 /** A revision that is not written yet is not found, as a position is before which the document did not exist. */

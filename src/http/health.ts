@@ -36,6 +36,7 @@ export function healthRoutes(
       database.readiness().map((check) => ({ ...check, name: `${database.name}.${check.name}`, short: check.name })),
     );
     const counted = checks.filter(({ name, short }) => !excluded.has(name) && !excluded.has(short));
+    const probe = request.path.slice(1);
     const isReady = databases.size > 0 && counted.every(({ ok }) => ok);
     const lines = checks.map(({ name, ok, detail, short }) => {
       const isExcluded = excluded.has(name) || excluded.has(short);
@@ -46,7 +47,7 @@ export function healthRoutes(
     return {
       status: isReady ? 200 : 503,
       headers: isReady ? uncached : { ...uncached, 'Retry-After': 1 },
-      body: verbose === undefined ? result : `${lines.join('')}readyz ${isReady ? 'passed' : 'failed'}\n`,
+      body: verbose === undefined ? result : `${lines.join('')}${probe} ${isReady ? 'passed' : 'failed'}\n`,
     };
   }
 

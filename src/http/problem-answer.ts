@@ -4,6 +4,7 @@ import { problems, problemType } from '../api/problems.ts';
 import { type ErrorCode, type ErrorFacts, LoggosError } from '../base/errors.ts';
 import { type Answer, RouteFailure, sendAnswer } from './answer.ts';
 import type { HttpServices } from './http-services.ts';
+import { replayerAdvice } from './paused-replayer.ts';
 import { presentHistory } from './positions.ts';
 import { ClientGone, Refusal } from './refusal.ts';
 
@@ -48,9 +49,9 @@ export function problemHandler(services: HttpServices) {
 
 /** The problem+json of any error. What is not a `LoggosError` is a plain 500. */
 export function problemAnswer(error: unknown, errorId: string): Answer {
-  const { code, message, facts, status, headers } = describe(error);
-  const { title, advice, retryAfterSeconds } = problems[code];
-  const detail = privateCodes.has(code) || message === '' ? advice : `${sentence(message)} ${advice}`;
+  const { code, message, facts, status, headers, advice } = describe(error);
+  const { title, retryAfterSeconds } = problems[code];
+  const detail = privateCodes.has(code) || message === '' ? advice : detailOf(sentence(message), advice);
   const body = {
     type: problemType(code),
     title,
@@ -79,20 +80,42 @@ interface Described {
   readonly facts: ErrorFacts;
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
+  readonly advice: string;
 }
 
 function describe(error: unknown): Described {
   if (error instanceof LoggosError) {
     const { code, message, facts } = error;
-    const status = (error instanceof Refusal ? error.status : undefined) ?? problems[code].status;
-    return { code, message, facts, status, headers: error instanceof Refusal ? error.headers : {} };
+    const refusal = error instanceof Refusal ? error : undefined;
+    const status = refusal?.status ?? problems[code].status;
+    return {
+      code,
+      message,
+      facts,
+      status,
+      headers: refusal?.headers ?? {},
+      advice: refusal?.advice ?? adviceOf(error),
+    };
   }
   // Express itself refuses a path with bad percent-encoding so; its message holds the path.
   if (error instanceof Error && 'status' in error && error.status === 400) {
     const message = 'The path has bad percent-encoding';
-    return { code: 'malformed-request', message, facts: {}, status: 400, headers: {} };
+    const { advice } = problems['malformed-request'];
+    return { code: 'malformed-request', message, facts: {}, status: 400, headers: {}, advice };
   }
-  return { code: 'internal', message: '', facts: {}, status: 500, headers: {} };
+  return { code: 'internal', message: '', facts: {}, status: 500, headers: {}, advice: problems.internal.advice };
+}
+
+/** Writes that wait for the Replayer: slower tries do not help where it is paused. */
+function adviceOf({ code, facts }: LoggosError): string {
+  return code === 'busy' && facts.cause === 'replayer' ? replayerAdvice : problems[code].advice;
+}
+
+/** What the message says already is not said again. */
+function detailOf(message: string, advice: string): string {
+  const said = message.toLowerCase();
+  const rest = advice.split(/(?<=\.) /).filter((part) => !said.includes(part.slice(0, -1).toLowerCase()));
+  return [message, ...rest].join(' ');
 }
 
 function sentence(message: string): string {

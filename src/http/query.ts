@@ -1,5 +1,6 @@
 import type { Request } from 'express';
 import { z } from 'zod';
+import { plainly } from './plain-words.ts';
 import { invalidParameter, Refusal } from './refusal.ts';
 
 /** Parameters that a later version answers: refused by name, so that nobody takes an unfiltered page for a filtered one. */
@@ -25,7 +26,8 @@ export function parseQuery<Schema extends z.ZodType>(request: Request, schema: S
     throw invalidParameter(unknown, `the parameter ${shown(unknown)} ${fate}`);
   }
   const parameter = String(issue?.path[0] ?? '');
-  throw invalidParameter(parameter, `the parameter ${shown(parameter)} is wrong: ${issue?.message ?? 'not valid'}`);
+  const words = issue === undefined ? 'is not valid' : plainly(issue, parameters);
+  throw invalidParameter(parameter, `the parameter ${shown(parameter)} ${words}`);
 }
 
 const noParameters = z.strictObject({});

@@ -5,6 +5,8 @@ export class Refusal extends LoggosError {
   readonly headers: Readonly<Record<string, string>>;
   /** In place of the code's own status, where HTTP has a nearer one. */
   readonly status: number | undefined;
+  /** In place of the code's own, where it would mislead. */
+  readonly advice: string | undefined;
 
   constructor(
     code: ErrorCode,
@@ -13,12 +15,14 @@ export class Refusal extends LoggosError {
       readonly facts?: ErrorFacts;
       readonly headers?: Readonly<Record<string, string>>;
       readonly status?: number;
+      readonly advice?: string;
     } = {},
   ) {
     super(code, message, options.facts);
     this.name = 'Refusal';
     this.headers = options.headers ?? {};
     this.status = options.status;
+    this.advice = options.advice;
   }
 }
 

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { plainly } from './plain-words.ts';
 import { Refusal } from './refusal.ts';
 
 /** A body by its schema. @throws Refusal `malformed-request` with the pointer of what is wrong */
@@ -8,7 +9,7 @@ export function parseShape<Schema extends z.ZodType>(schema: Schema, value: unkn
   const issue = parsed.error.issues[0];
   const keys = issue?.code === 'unrecognized_keys' ? [...issue.path, issue.keys[0] ?? ''] : (issue?.path ?? []);
   const pointer = keys.map((key) => `/${String(key).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
-  throw new Refusal('malformed-request', `the body is not as it should be at "${pointer}"`, {
-    facts: { pointer, reason: issue?.message ?? 'not valid' },
-  });
+  const reason = issue === undefined ? 'is not valid' : plainly(issue, value);
+  const place = pointer === '' ? 'the body' : `${JSON.stringify(pointer)} of the body`;
+  throw new Refusal('malformed-request', `${place} ${reason}`, { facts: { pointer, reason } });
 }

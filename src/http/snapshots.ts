@@ -10,6 +10,7 @@ import { readCondition } from './entity-tags.ts';
 import type { HttpServices } from './http-services.ts';
 import { otherMethods } from './methods.ts';
 import { negotiate, requireJsonAccepted } from './negotiation.ts';
+import { withReplayer } from './paused-replayer.ts';
 import { positionHeaders } from './positions.ts';
 import { requireNoQuery } from './query.ts';
 import { invalidParameter, Refusal } from './refusal.ts';
@@ -22,7 +23,7 @@ export function snapshotRoutes(database: Database, _services: HttpServices, answ
   async function create(request: Request): Promise<Answer> {
     requireNoQuery(request);
     requirePostWithoutBody(request);
-    const info = await snapshots.create();
+    const info = await withReplayer(database, () => snapshots.create());
     const headers = { Location: `${request.baseUrl}/snapshots/${info.instance}`, ...positionHeaders(database) };
     return { status: 201, headers, body: JSON.stringify(info) };
   }
@@ -71,7 +72,7 @@ export function snapshotRoutes(database: Database, _services: HttpServices, answ
     negotiate(request, [mediaTypes.tar]);
     if (request.method === 'HEAD') return await latestHead(request);
     // Nobody asked for it to be kept: a backup a day would fill the disk.
-    const { instance } = await snapshots.create('automatic');
+    const { instance } = await withReplayer(database, () => snapshots.create('automatic'));
     const opened = await snapshots.open(instance);
     return {
       status: 200,

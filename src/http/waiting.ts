@@ -12,7 +12,11 @@ export function deadlineOf(request: IncomingMessage, services: HttpServices): De
   const { deadlineMs, deadlineMsMax } = services.settings;
   if (text === undefined) return services.clock.monotonic() + deadlineMs;
   const parsed = durationText.safeParse(text);
-  if (!parsed.success) throw invalidParameter('Loggos-Deadline', 'Loggos-Deadline is a duration such as 2s or 500ms');
+  if (!parsed.success) {
+    const most = `more than ${deadlineMsMax / 1_000}s is taken as ${deadlineMsMax / 1_000}s`;
+    const words = `Loggos-Deadline is a whole number with its unit, ms, s or m, such as 500ms or 2s; ${most}`;
+    throw invalidParameter('Loggos-Deadline', words);
+  }
   return services.clock.monotonic() + Math.min(parsed.data, deadlineMsMax);
 }
 
