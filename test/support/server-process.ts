@@ -22,10 +22,16 @@ export async function freePort(): Promise<number> {
   return address.port;
 }
 
-/** A directory that is gone when the test is over. */
+/** Those that run; hooks run in the order in which they were asked for, so a directory may go before its server is told to. */
+const runningServers = new Set<ServerProcess>();
+
+/** A directory that is gone when the test is over, and with it every server that still runs in it. */
 export async function temporaryDirectory(test: { after(action: () => Promise<void>): void }): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'loggos-'));
-  test.after(() => rm(directory, { recursive: true, force: true }));
+  test.after(async () => {
+    for (const server of runningServers) if (server.data.startsWith(directory)) await server.kill();
+    await rm(directory, { recursive: true, force: true });
+  });
   return directory;
 }
 
@@ -34,13 +40,7 @@ export async function serverOf(
   test: { after(action: () => Promise<void>): void },
   flags: readonly string[] = [],
 ): Promise<ServerProcess> {
-  const directory = await mkdtemp(join(tmpdir(), 'loggos-'));
-  const server = new ServerProcess(directory, await freePort(), flags);
-  test.after(async () => {
-    await server.kill();
-    await rm(directory, { recursive: true, force: true });
-  });
-  return server;
+  return new ServerProcess(await temporaryDirectory(test), await freePort(), flags);
 }
 
 /** One real `loggos serve` on a data directory; started, killed and started again by tests of faults. */
@@ -115,8 +115,10 @@ export class ServerProcess {
       this.#output += chunk.toString();
     });
     child.once('exit', () => {
+      runningServers.delete(this);
       if (this.#process === child) this.#process = undefined;
     });
+    runningServers.add(this);
     this.#process = child;
   }
 
