@@ -71,8 +71,11 @@ export interface Log {
    * are not larger than the reserve (an eighth of a segment, at most 4 MiB); a record takes `recordBytes(value)`.
    */
   readonly roomBytes: number;
+  /** The largest value that a record may have: it fits an empty segment. */
+  readonly valueBytesMax: number;
   /**
-   * Appends and resolves when durable, with all before. Records above the promise must come after `promise`.
+   * Appends and resolves when durable, with all before; in more than one write where they do not fit a segment
+   * together. Records above the promise must come after `promise`.
    * @throws LoggosError `no-room`: nothing of it was written, and it may be tried again. Any other failure is fatal:
    * the log is stopped and the process must end (A8).
    */

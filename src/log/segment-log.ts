@@ -6,7 +6,13 @@ import type { Observer } from '../base/observer.ts';
 import { type Ballot, ballotZero, compareBallots } from '../paxos/ballot.ts';
 import { type BatchEncoder, bytesOf } from './batch-encoder.ts';
 import { beginSegment, writeWhole } from './begin-segment.ts';
-import { encodeSegmentHeader, recordHeaderBytes, type SegmentHeader, segmentHeaderBytes } from './format.ts';
+import {
+  encodeSegmentHeader,
+  recordBytes,
+  recordHeaderBytes,
+  type SegmentHeader,
+  segmentHeaderBytes,
+} from './format.ts';
 import type { Log, LogRecord } from './log.ts';
 import type { PromiseFiles } from './promise-files.ts';
 import { PromiseQueue, promiseLost } from './promise-queue.ts';
@@ -106,8 +112,14 @@ export class SegmentLog implements Log {
     return Math.max(0, this.#restBytes + spareBytes - Math.floor(reserveBytes));
   }
 
-  append(records: readonly LogRecord[]): Promise<void> {
-    return this.#enqueue(records, undefined);
+  get valueBytesMax(): number {
+    return this.#parts.appendBytesMax - recordBytes(0);
+  }
+
+  async append(records: readonly LogRecord[]): Promise<void> {
+    const parts = [...partsOf(records, this.#parts.appendBytesMax)];
+    if (parts.length === 1) return this.#enqueue(records, undefined);
+    await Promise.all(parts.map((part) => this.#enqueue(part, undefined)));
   }
 
   chosenTo(instance: number): void {
@@ -210,7 +222,7 @@ export class SegmentLog implements Log {
       return Promise.reject(promiseLost());
     }
     const bytes = mark === undefined ? bytesOf(records) : recordHeaderBytes;
-    assert(bytes <= this.#parts.appendBytesMax, 'the records of one call fit a segment');
+    assert(bytes <= this.#parts.appendBytesMax, 'a record fits a segment', { bytes });
     const waiting: Waiting = { records, mark, bytes, chosenTo: this.#chosenTo, done: Promise.withResolvers<void>() };
     this.#waiting.push(waiting);
     this.#startFlushing();
@@ -246,7 +258,13 @@ export class SegmentLog implements Log {
   async #takeBatch(): Promise<Waiting[]> {
     const first = this.#waiting[0];
     if (first !== undefined && first.bytes > this.#restBytes) {
-      if (first.mark === 'seal' || !(await this.#roll(first.bytes))) return this.#refuseWhatDoesNotFit();
+      if (first.mark === 'seal') {
+        // Nothing is lost without it: the end of a segment is known from the next one's header.
+        this.#waiting.shift();
+        first.done.resolve();
+        return [];
+      }
+      if (!(await this.#roll(first.bytes))) return this.#refuseWhatDoesNotFit();
     }
     let bytes = 0;
     const firstLeft = this.#waiting.findIndex((waiting, position) => {
@@ -263,7 +281,6 @@ export class SegmentLog implements Log {
     const tooLarge = this.#waiting.filter(({ bytes }) => bytes > this.#restBytes);
     this.#waiting = this.#waiting.filter(({ bytes }) => bytes <= this.#restBytes);
     for (const { mark, done } of tooLarge) {
-      // Without a seal nothing is lost: the end of a segment is known from the next one's header.
       if (mark === 'seal') done.resolve();
       else done.reject(new LoggosError('no-room', 'the disk has no room for the log'));
     }
@@ -410,6 +427,22 @@ export class SegmentLog implements Log {
 }
 
 const noBytes = new Uint8Array(0);
+
+/** Consecutive records that fit a segment together. */
+function* partsOf(records: readonly LogRecord[], bytesMax: number): Generator<readonly LogRecord[]> {
+  let first = 0;
+  let bytes = 0;
+  for (let index = 0; index < records.length; index += 1) {
+    const one = bytesOf(records.slice(index, index + 1));
+    if (index > first && bytes + one > bytesMax) {
+      yield records.slice(first, index);
+      first = index;
+      bytes = 0;
+    }
+    bytes += one;
+  }
+  yield first === 0 ? records : records.slice(first);
+}
 
 function stopped(cause: Error): LoggosError {
   if (cause instanceof LoggosError) return cause;

@@ -27,8 +27,9 @@ export interface BootFacts {
 /** The core as it stands at the checkpoint; what the log proves beyond is replayed into it. */
 export function bootCore(facts: BootFacts): CoreState {
   const { identity, log, checkpointInstance } = facts;
-  if (log.chosenTo > checkpointInstance && log.firstInstance > checkpointInstance + 1) {
-    throw new LoggosError('log-damaged', 'The log begins after the end of the checkpoint.', {
+  // The Cleaner never gets ahead of the checkpoint: it was lost or rolled back since, and what lies between is nowhere.
+  if (log.firstInstance > checkpointInstance + 1 && log.lastInstance > checkpointInstance) {
+    throw new LoggosError('checkpoint-damaged', 'The log begins after the end of the checkpoint.', {
       firstInstance: log.firstInstance,
       checkpointInstance,
     });

@@ -423,6 +423,10 @@ export class Replica implements AppliedLog {
       const message = 'The checkpoint is behind by as much as memory may hold; writes wait for the Replayer.';
       return new LoggosError('busy', message, { cause: 'replayer' });
     }
+    if (proposal.length + proposalOverheadBytes > log.valueBytesMax) {
+      const limit = log.valueBytesMax - proposalOverheadBytes;
+      return new LoggosError('body-too-large', 'The write is larger than one file of the log may take.', { limit });
+    }
     if (this.#proposals.bytes + proposal.length + proposalOverheadBytes > log.roomBytes) {
       return new LoggosError('no-room', 'The disk has no room for the log to grow.');
     }

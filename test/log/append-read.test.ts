@@ -227,14 +227,14 @@ test('a log that lies wholly below the checkpoint leaves a hole, which is tolera
   assert.ok(again.log.segmentCount <= 3);
 });
 
-test('room counts what is sure to fit, less the reserve, and one call is never larger than a segment', async () => {
+test('room counts what is sure to fit, less the reserve, and a record is never larger than a segment', async () => {
   const { log } = await new LogWorld().open();
   await settle();
   const full = 2 * (segmentBytes - 512) - segmentBytes / 8;
   assert.equal(log.roomBytes, full);
   await log.append([accepted(1, 896)]);
   assert.equal(log.roomBytes, full - 1000);
-  assert.throws(() => log.append([accepted(2, segmentBytes)]), /fit a segment/);
+  await assert.rejects(log.append([accepted(2, log.valueBytesMax + 1)]), /fits a segment/);
 });
 
 test('room does not vanish for the moment in which the next segment is begun', async () => {

@@ -129,6 +129,19 @@ test('a segment that is still being filled counts as room: a disk that has room 
   await log.close();
 });
 
+test('records that do not fit a segment together are appended in several writes', async () => {
+  const world = new LogWorld();
+  const { log } = await world.open();
+  const records = Array.from({ length: 16 }, (_, index) => accepted(index + 1, Math.floor(log.valueBytesMax / 3)));
+  await log.append(records);
+  await log.append([accepted(17, log.valueBytesMax)]);
+  assert.equal(world.failures.length, 0);
+  assert.equal(log.lastInstance, 17);
+  await log.close();
+  const { log: reopened } = await world.open();
+  assert.equal((await readAll(reopened)).length, 17);
+});
+
 test('dropping old log makes room at once', async () => {
   const world = new LogWorld();
   const { log } = await world.open({ keepFreeBytes: 0 });

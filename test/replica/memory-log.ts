@@ -17,6 +17,7 @@ export class MemoryLog implements Log {
   /** In order: what was made durable. */
   readonly writes: string[] = [];
   roomBytes = 1e9;
+  valueBytesMax = 1e9;
   isFull = false;
   failure: Error | undefined;
   firstInstance = 1;

@@ -259,7 +259,7 @@ test('a log that begins after the end of the checkpoint is refused', async () =>
   const log = new MemoryLog(old);
   log.firstInstance = 3;
   const machines = [new ListMachine(1, 1)];
-  await assert.rejects(bootReplica({ log, boot: log.boot(1), machines }), isCode('log-damaged'));
+  await assert.rejects(bootReplica({ log, boot: log.boot(1), machines }), isCode('checkpoint-damaged'));
 });
 
 test('a value of a newer release stops the replica before it is applied', async () => {
@@ -337,6 +337,9 @@ test('at its limit the queue answers busy', async () => {
 
 test('without room in the log a write is refused before anything is proposed, and taken again when there is room', async () => {
   const { replica, log } = await start();
+  log.valueBytesMax = 300;
+  await assert.rejects(replica.propose(1, new Uint8Array(100)), isCode('body-too-large'));
+  log.valueBytesMax = 1e6;
   log.roomBytes = 300;
   await assert.rejects(replica.propose(1, new Uint8Array(100)), isCode('no-room'));
   assert.equal(replica.maxChosenInstance, 1);
