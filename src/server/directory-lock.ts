@@ -86,8 +86,14 @@ export class DirectoryLock {
   #writeHolder(): void {
     const text = JSON.stringify({ pid: process.pid, since: new Date().toISOString(), host: hostname() });
     const path = holderPath(this.#directory);
-    writeFileSync(`${path}.new`, `${text}\n`, { mode: 0o600 });
-    renameSync(`${path}.new`, path);
+    try {
+      writeFileSync(`${path}.new`, `${text}\n`, { mode: 0o600 });
+      renameSync(`${path}.new`, path);
+    } catch (error) {
+      // On a full disk, say: what is for messages only keeps nobody from starting. The dead one's name would be wrong.
+      this.#observer.report('warn', 'lock-holder-not-written', { error: String(error) });
+      rmSync(path, { force: true });
+    }
   }
 }
 
