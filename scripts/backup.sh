@@ -7,4 +7,5 @@ directory=${1:-"$here/backups"}
 url=${2:-${LOGGOS_URL:-http://127.0.0.1:8080}}
 umask 077
 mkdir -p "$directory"
-exec "$here/bin/loggos.js" backup --url "$url" --to "$directory/loggos-$(date -u +%Y-%m-%dT%H%M%SZ).tar"
+# What went well goes nowhere; what did not comes on stderr.
+exec "$here/bin/loggos.js" backup --url "$url" --to "$directory/loggos-$(date -u +%Y-%m-%dT%H%M%SZ).tar" >/dev/null

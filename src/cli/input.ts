@@ -20,6 +20,18 @@ export function wholeNumber(text: string): number {
   throw new InvalidArgumentError('It is a whole number from 0.');
 }
 
+/** A document's revision as `--if-revision` takes it: its number, or the text of its ETag. */
+export function revisionText(text: string): string {
+  if (/^(?:0|[1-9]\d{0,15})(?:-[A-Za-z0-9_-]{1,64})?$/.test(text)) return text;
+  throw new InvalidArgumentError("It is a revision's number, or the text of an ETag.");
+}
+
+/** A server's address. */
+export function serverAddress(text: string): string {
+  if (/^https?:\/\//.test(text) && URL.canParse(text)) return text;
+  throw new InvalidArgumentError('It is an address such as http://127.0.0.1:8080.');
+}
+
 /** An option's JSON object. */
 export function jsonObject(text: string): Record<string, unknown> {
   try {

@@ -65,10 +65,16 @@ function inheritSettings(command: Command): Command {
       const line = text
         .trim()
         .replace(/^error: /, '')
-        .replaceAll('\n', ' ');
-      write(`loggos: ${line}; see: loggos ${command === program ? '' : `${command.name()} `}--help\n`);
+        .replaceAll('\n', ' ')
+        .replace(/\.$/, '');
+      write(`loggos: ${line}; see: ${pathOf(command)} --help\n`);
     },
   });
+}
+
+/** `loggos log show` */
+function pathOf(command: Command): string {
+  return command.parent === null ? command.name() : `${pathOf(command.parent)} ${command.name()}`;
 }
 
 function report(error: unknown): number {

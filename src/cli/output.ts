@@ -1,4 +1,4 @@
-import { stdout } from 'node:process';
+import { stderr, stdout } from 'node:process';
 
 /** A column: its title, and how a row fills it. */
 export interface Column<Row> {
@@ -16,7 +16,7 @@ export function printJson(text: string, options: { readonly json?: boolean }): v
   print(isForPeople(options) ? JSON.stringify(JSON.parse(text), undefined, 2) : text);
 }
 
-/** One JSON value a line, or a table. Tables are for people and for pipes that asked for no JSON. */
+/** One JSON value a line where it was asked for, else a table, also into a pipe. */
 export function printRows<Row>(
   rows: readonly Row[],
   columns: readonly Column<Row>[],
@@ -24,6 +24,20 @@ export function printRows<Row>(
 ): void {
   if (options.json === true) for (const row of rows) print(JSON.stringify(row));
   else print(table(rows, columns));
+}
+
+/** Events and the like: one JSON value a line, or for people a table. */
+export function printItems<Row>(
+  rows: readonly Row[],
+  columns: readonly Column<Row>[],
+  options: { readonly json?: boolean },
+): void {
+  printRows(rows, columns, { json: !isForPeople(options) });
+}
+
+/** Beside the output, for whoever reads along. */
+export function note(line: string): void {
+  stderr.write(`${line}\n`);
 }
 
 export function print(line: string): void {

@@ -1,3 +1,4 @@
+import { LoggosError } from '../base/errors.ts';
 import { type VerifyReport, verifySnapshot } from '../checkpoint/verify.ts';
 import { closedDocuments } from '../server/closed-documents.ts';
 import { systemClock } from '../system/clock.ts';
@@ -5,7 +6,7 @@ import { PoolDisk } from '../system/pool-disk.ts';
 import { systemRandom } from '../system/random.ts';
 import { type Progress, startProgress } from './progress.ts';
 
-/** Reads a tar, an unpacked one or a data directory whole. @throws LoggosError saying what is wrong */
+/** Reads a tar, an unpacked one or a data directory whole. @throws LoggosError saying what is wrong, and with which */
 export async function verifyWithProgress(source: string): Promise<VerifyReport> {
   let progress: Progress | undefined;
   try {
@@ -19,6 +20,9 @@ export async function verifyWithProgress(source: string): Promise<VerifyReport> 
         progress.at(doneBytes);
       },
     });
+  } catch (error) {
+    if (!(error instanceof LoggosError) || error.message.includes(source)) throw error;
+    throw new LoggosError(error.code, `${source}: ${error.message}`, error.facts, error);
   } finally {
     progress?.end();
   }

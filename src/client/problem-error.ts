@@ -1,3 +1,9 @@
+import { problems } from '../api/problems.ts';
+
+const adviceByCode: ReadonlyMap<string, string> = new Map(
+  Object.entries(problems).map(([code, { advice }]) => [code, advice]),
+);
+
 /** What the server answered with instead of what was asked: an RFC 9457 problem. Look at `code`, never at the text. */
 export class ProblemError extends Error {
   readonly status: number;
@@ -29,8 +35,14 @@ export async function problemOf(response: Response): Promise<ProblemError> {
   const text = await response.text().catch(() => '');
   const facts = parseObject(text);
   const code = typeof facts.code === 'string' ? facts.code : `http-${response.status}`;
-  const parts = [facts.title, facts.detail].filter((part) => typeof part === 'string');
-  return new ProblemError(response.status, code, parts.join('. ') || `status ${response.status}`, facts);
+  return new ProblemError(response.status, code, messageOf(code, facts) || `status ${response.status}`, facts);
+}
+
+/** The detail says what happened and what to do; only one that is advice alone needs the title before it. */
+function messageOf(code: string, { title, detail }: Readonly<Record<string, unknown>>): string {
+  const isWhole = typeof detail === 'string' && detail !== '' && detail !== adviceByCode.get(code);
+  const parts = isWhole ? [detail] : [title, detail];
+  return parts.filter((part) => typeof part === 'string' && part !== '').join('. ');
 }
 
 function parseObject(text: string): Record<string, unknown> {

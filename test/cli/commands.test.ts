@@ -97,10 +97,39 @@ test('history and events are tables for people and whole events as JSON', async 
     ['created', 'merged', 'patched', 'deleted'],
   );
   assert.equal(lines[1].type, 'city.seen');
-  const table = await done('history', 'cities', 'gaios', '--desc', '--limit', '2');
+  assert.equal(await done('history', 'cities', 'gaios'), await done('history', 'cities', 'gaios', '--json'));
+  const table = await onTerminal('history', 'cities', 'gaios', '--desc', '--limit', '2');
   assert.match(table, /^POSITION +TIME +OPERATION .*\n4 .* deleted .*\n3 .* patched .*\n$/);
-  const events = (await done('events', '--json', '--collection', 'islands')).trim().split('\n');
-  assert.equal(events.length, 2);
+  const events = (await done('events', '--collection', 'islands')).trim().split('\n');
+  assert.deepEqual(
+    events.map((line) => JSON.parse(line).documentId),
+    ['paxi', 'antipaxi'],
+  );
+  const byKey = (await done('events', '--idempotency-key', 'k-1')).trim().split('\n');
+  assert.deepEqual(
+    byKey.map((line) => JSON.parse(line).documentId),
+    ['one'],
+  );
+});
+
+test('a page of a collection says how to go on, as JSON and in a pipe', async () => {
+  const whole = JSON.parse(await done('get', 'islands', '--limit', '1', '--json'));
+  assert.deepEqual(
+    whole.items.map(({ id }: { id: string }) => id),
+    ['antipaxi'],
+  );
+  const { stdout, stderr } = await loggos('get', 'islands', '--limit', '1');
+  assert.equal(stdout, `${JSON.stringify(whole.items[0])}\n`);
+  const cursor = /^more: --cursor (\S+)\n$/.exec(stderr)?.[1];
+  assert.equal(cursor, whole.cursor);
+  const rest = await loggos('get', 'islands', '--cursor', whole.cursor);
+  assert.equal(JSON.parse(rest.stdout).id, 'paxi');
+  assert.equal(rest.stderr, '');
+});
+
+test('a refusal says everything once', async () => {
+  const { stderr } = await loggos('put', 'cities', 'gaios', '{}', '--if-revision', '2');
+  assert.match(stderr, /^loggos: The document [^.]*\. Read it again/);
 });
 
 test('following prints what was and what comes, as it is stored, until it is interrupted', async () => {
@@ -136,6 +165,9 @@ test('a backup is verified, restored into a new directory and served from there'
   assert.ok(!existsSync(restored), 'a dry run leaves nothing');
   const made = JSON.parse(await done('restore', file, '--data', restored, '--json'));
   assert.equal(made.parent, report.historyId);
+  assert.match(await done('log', 'check', '--data', restored), /no log in .* yet/);
+  assert.equal(JSON.parse(await done('log', 'check', '--data', restored, '--json')).state, 'empty');
+  await refused(1, 'not-found', 'log', 'check', '--data', restored, '--database', 'other');
   await refused(1, 'directory-unusable', 'restore', file, '--data', restored);
 
   const second = new ServerProcess(restored, await freePort(), ['--segment-bytes', '1MiB']);
@@ -174,7 +206,7 @@ test('an interrupted backup is taken up where it broke', async () => {
 
 test('the scripts for cron make a backup and restore it', async () => {
   const backups = join(directory, 'backups');
-  await run(join(repository, 'scripts/backup.sh'), backups, server.url);
+  assert.equal(await run(join(repository, 'scripts/backup.sh'), backups, server.url), '', 'cron has nothing to mail');
   const [name] = readdirSync(backups);
   assert.match(name ?? '', /^loggos-\d{4}-.*\.tar$/);
   await run(join(repository, 'scripts/restore.sh'), join(backups, name ?? ''), join(directory, 'by-script'));
@@ -186,10 +218,22 @@ test('status shows the cluster and the checkpoint', async () => {
   assert.equal(ready, true);
   assert.equal(cluster.leader, 'gaios');
   assert.ok(checkpoint.appliedInstance >= checkpoint.checkpointInstance);
-  assert.match(await done('status'), /replica +gaios: ready; leader: gaios/);
+  const text = await done('status');
+  assert.match(text, /replica +gaios: ready; leader: gaios/);
+  assert.match(text, /log +(1 segment|\d+ segments), .* \(pre-allocated\)\n +holdCount \(a setting\): \d+ instances\n/);
 });
 
-async function run(program: string, ...words: string[]): Promise<void> {
-  const child = spawn(program, words, { stdio: ['ignore', 'ignore', 'inherit'] });
-  assert.equal((await once(child, 'exit'))[0], 0, program);
+/** What the program said on both its outputs. */
+async function run(program: string, ...words: string[]): Promise<string> {
+  const child = spawn(program, words, { stdio: ['ignore', 'pipe', 'pipe'] });
+  let said = '';
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => (said += text));
+  assert.equal((await once(child, 'close'))[0], 0, `${program}: ${said}`);
+  return said;
+}
+
+/** As a person sees it: the command believes that its output is a terminal. */
+async function onTerminal(...words: string[]): Promise<string> {
+  const pretend = 'data:text/javascript,process.stdout.isTTY=true';
+  return run(process.execPath, '--import', pretend, entry, ...words);
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { loggos } from '../support/server-process.ts';
 
 const nobody = 'http://127.0.0.1:9';
@@ -37,6 +38,10 @@ test('a mistake in usage is one line and exit code 2', async () => {
     ['diff', 'c', 'd', 'one', 'two'],
     ['put', 'c', 'd', '@/nowhere.json', '--url', nobody],
     ['backup', '--url', nobody],
+    ['get', 'c', 'd', '--url', 'nonsense'],
+    ['get', 'c', 'd', '--url', 'localhost:8080'],
+    ['put', 'c', 'd', '{}', '--if-revision', 'abc', '--url', nobody],
+    ['restore', '/nowhere.tar', '--data', '/nowhere', '--replica', 'bad name!'],
   ];
   for (const words of mistakes) {
     const { code, stdout, stderr } = await loggos(...words);
@@ -44,6 +49,24 @@ test('a mistake in usage is one line and exit code 2', async () => {
     assert.match(stderr, /^loggos: [^\n]+\n$/, words.join(' '));
     assert.equal(stdout, '');
   }
+});
+
+test('a mistake in usage points to the help of the very command', async () => {
+  const { stderr } = await loggos('log', 'show', '--from', 'x');
+  assert.match(stderr, /whole number from 0; see: loggos log show --help\n$/);
+  assert.match((await loggos('get')).stderr, /; see: loggos get --help\n$/);
+  assert.match((await loggos('frobnicate')).stderr, /; see: loggos --help\n$/);
+});
+
+test('only the command that makes documents offers revision 0', async () => {
+  assert.match((await loggos('put', '--help')).stdout, /0: where\s+there is none/);
+  for (const name of ['patch', 'rm']) assert.doesNotMatch((await loggos(name, '--help')).stdout, /0: where/);
+});
+
+test('a file that is no backup is named', async () => {
+  const { code, stderr } = await loggos('verify', fileURLToPath(import.meta.url));
+  assert.equal(code, 1);
+  assert.match(stderr, /^loggos: \/.*usage\.test\.ts: .*\(snapshot-damaged\)\n$/);
 });
 
 test('a server that does not answer is one line and exit code 1', async () => {

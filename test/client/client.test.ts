@@ -19,6 +19,19 @@ test('a problem arrives with its code and facts, whatever its text says', async 
   });
 });
 
+test('the text of a problem says what happened once, with its title only where there is no more than advice', async (context) => {
+  const problem = { code: 'revision-conflict', title: 'The document has another revision' };
+  const advice = 'Read it again and retry with the new ETag.';
+  const details = [`The document has revision 4. ${advice}`, advice];
+  const url = await fakeServer(context, (_request, response) => {
+    response.writeHead(412, { 'Content-Type': 'application/problem+json' });
+    response.end(JSON.stringify({ ...problem, detail: details.shift() }));
+  });
+  const { documents } = new Client({ url });
+  await assert.rejects(documents.get('c', 'd'), { message: `The document has revision 4. ${advice}` });
+  await assert.rejects(documents.get('c', 'd'), { message: `${problem.title}. ${advice}` });
+});
+
 test('an answer that is no problem of ours is still a problem', async (context) => {
   const url = await fakeServer(context, (_request, response) => response.writeHead(502).end('<html>'));
   await assert.rejects(new Client({ url }).cluster(), { code: 'http-502', status: 502 });

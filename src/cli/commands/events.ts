@@ -3,7 +3,7 @@ import type { DocumentEvent } from '../../client/documents.ts';
 import type { EventQuery } from '../../client/events.ts';
 import { type ConnectionOptions, connect, withConnection } from '../connection.ts';
 import { wholeNumber } from '../input.ts';
-import { isForPeople, print, printRows } from '../output.ts';
+import { isForPeople, print, printItems } from '../output.ts';
 import { eventColumns } from './history.ts';
 
 interface Options extends ConnectionOptions, EventQuery {
@@ -22,6 +22,7 @@ const filters = [
   ['since', 'from this time on'],
   ['until', 'before this time'],
   ['correlation-id', 'with this correlation id'],
+  ['idempotency-key', 'written under this idempotency key'],
   ['event-id', 'with this id'],
 ] as const;
 
@@ -31,7 +32,7 @@ export function eventsCommand(): Command {
     .option('--after <cursor>', 'only those after this position or cursor; with --follow: from there on')
     .option('--limit <number>', 'of a page', wholeNumber)
     .option('-f, --follow', 'go on with new events as they happen')
-    .option('--json', 'whole events, one a line');
+    .option('--json', 'whole events, one a line, also on a terminal');
   for (const [name, meaning] of filters) command.option(`--${name} <value>`, meaning);
   return command
     .addHelpText('after', '\nExample:\n  $ loggos events --follow --collection cities')
@@ -48,7 +49,7 @@ async function list(options: Options): Promise<void> {
     ...(after === undefined ? {} : { after }),
     ...(limit === undefined ? {} : { limit }),
   });
-  printRows(page.items, eventColumns, options);
+  printItems(page.items, eventColumns, options);
   if (page.cursor !== undefined && isForPeople(options)) print(`go on: --after ${page.cursor}`);
 }
 
@@ -69,7 +70,9 @@ function line(event: DocumentEvent): string {
 }
 
 function queryOf(options: Options): EventQuery {
-  const { collection, id, idPrefix, type, actor, operation, since, until, correlationId, eventId } = options;
-  const all = { collection, id, idPrefix, type, actor, operation, since, until, correlationId, eventId };
+  const { collection, id, idPrefix, type, actor, operation, since, until, ...rest } = options;
+  const { correlationId, idempotencyKey, eventId } = rest;
+  const named = { collection, id, idPrefix, type, actor, operation, since, until };
+  const all = { ...named, correlationId, idempotencyKey, eventId };
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
 }

@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { type ConnectionOptions, connect, withConnection } from '../connection.ts';
 import { wholeNumber } from '../input.ts';
-import { isForPeople, print, printJson } from '../output.ts';
+import { note, print, printJson } from '../output.ts';
 
 interface Options extends ConnectionOptions {
   readonly revision?: number;
@@ -23,8 +23,12 @@ export function getCommand(): Command {
     .option('--limit <number>', 'of a page', wholeNumber)
     .option('--cursor <cursor>', 'of the page before')
     .option('--local', 'what this replica has, without asking a quorum')
-    .option('--json', 'as stored, also on a terminal')
-    .addHelpText('after', '\nExample:\n  $ loggos get cities gaios --revision 1')
+    .option('--json', 'as stored, also on a terminal; of a collection: the whole page as one object, with its cursor')
+    .addHelpText(
+      'after',
+      '\nA page of a collection is one JSON object a line; the cursor of the next page is then said on stderr.\n\n' +
+        'Example:\n  $ loggos get cities gaios --revision 1\n  $ loggos get cities --limit 10 --json',
+    )
     .action(async (collection: string, id: string | undefined, options: Options) => {
       if (id === undefined) await printPage(collection, options);
       else printJson(await read(collection, id, options), options);
@@ -48,6 +52,10 @@ async function printPage(collection: string, options: Options): Promise<void> {
     ...(limit === undefined ? {} : { limit }),
     ...(cursor === undefined ? {} : { cursor }),
   });
+  if (options.json === true) {
+    print(JSON.stringify(page));
+    return;
+  }
   for (const item of page.items) print(JSON.stringify(item));
-  if (page.cursor !== undefined && isForPeople(options)) print(`more: --cursor ${page.cursor}`);
+  if (page.cursor !== undefined) note(`more: --cursor ${page.cursor}`);
 }

@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import type { DocumentEvent } from '../../client/documents.ts';
 import { type ConnectionOptions, connect, withConnection } from '../connection.ts';
 import { wholeNumber } from '../input.ts';
-import { type Column, isForPeople, print, printRows } from '../output.ts';
+import { type Column, isForPeople, print, printItems } from '../output.ts';
 
 interface Options extends ConnectionOptions {
   readonly after?: string;
@@ -31,7 +31,7 @@ export function historyCommand(): Command {
     .option('--before <position>', 'only earlier ones')
     .option('--desc', 'newest first')
     .option('--limit <number>', 'at most so many', wholeNumber)
-    .option('--json', 'whole events, one a line')
+    .option('--json', 'whole events, one a line, also on a terminal')
     .addHelpText('after', '\nExample:\n  $ loggos history cities gaios --desc --limit 10')
     .action(async (collection: string, id: string, options: Options) => {
       const { after, before, limit, desc } = options;
@@ -41,7 +41,7 @@ export function historyCommand(): Command {
         ...(limit === undefined ? {} : { limit }),
         ...(desc === true ? { order: 'desc' } : {}),
       });
-      printRows(page.items, eventColumns, options);
+      printItems(page.items, eventColumns, options);
       if (limit === undefined && page.items.length === 100 && isForPeople(options))
         print(`more: --after ${page.cursor}`);
     });

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { Command } from 'commander';
 import { LoggosError } from '../../base/errors.ts';
 import { inspectLog, type LogEntry, type LogVerdict } from '../../log/inspect.ts';
@@ -15,6 +15,18 @@ interface Options {
   readonly count?: number;
   readonly json?: boolean;
 }
+
+const emptyVerdict: LogVerdict = {
+  kind: 'verdict',
+  state: 'empty',
+  segmentCount: 0,
+  recordCount: 0,
+  damagedCount: 0,
+  ambiguousCount: 0,
+  lowestInstance: 0,
+  highestInstance: 0,
+  chosenTo: 0,
+};
 
 export function logCommand(): Command {
   return new Command('log')
@@ -32,6 +44,7 @@ function showCommand(): Command {
     .addHelpText('after', '\nExample:\n  $ loggos log show --data data --from 120 --count 10')
     .action(async (options: Options) => {
       let left = options.count ?? 0;
+      if (saysThatThereIsNone(options)) return;
       for await (const entry of entriesOf(options)) {
         if (entry.kind === 'record' && ((entry.instance ?? 0) < (options.from ?? 0) || left-- <= 0)) continue;
         print(options.json === true ? JSON.stringify(entry) : lineOf(entry));
@@ -45,6 +58,7 @@ function checkCommand(): Command {
     .option('--json', 'the verdict as one JSON object')
     .addHelpText('after', '\nExample:\n  $ loggos log check --data data')
     .action(async (options: Options) => {
+      if (saysThatThereIsNone(options)) return;
       let verdict: LogVerdict | undefined;
       for await (const entry of entriesOf(options)) {
         if (entry.kind === 'verdict') verdict = entry;
@@ -62,10 +76,26 @@ function withDirectory(command: Command): Command {
     .option('--database <name>', 'which database', 'main');
 }
 
-function entriesOf({ data, database }: Options): AsyncGenerator<LogEntry> {
-  const directory = join(data, 'databases', database, 'log');
-  if (!existsSync(directory)) throw new LoggosError('not-found', `there is no log in ${directory}`);
-  return inspectLog(new PoolDisk(), directory, systemHashes);
+function entriesOf(options: Options): AsyncGenerator<LogEntry> {
+  return inspectLog(new PoolDisk(), logDirectory(options), systemHashes);
+}
+
+/**
+ * A database that no replica has opened yet, such as a restored one, has no log: that is no damage.
+ * @throws LoggosError `not-found` where there is no such database
+ */
+function saysThatThereIsNone(options: Options): boolean {
+  const directory = logDirectory(options);
+  if (existsSync(directory)) return false;
+  const hasDatabase = existsSync(join(dirname(directory), 'CURRENT'));
+  if (!hasDatabase) throw new LoggosError('not-found', `there is no log in ${directory}`);
+  if (options.json === true) print(JSON.stringify(emptyVerdict));
+  else print(`there is no log in ${directory} yet: no replica has run on it`);
+  return true;
+}
+
+function logDirectory({ data, database }: Options): string {
+  return join(data, 'databases', database, 'log');
 }
 
 function lineOf(entry: LogEntry): string {

@@ -5,7 +5,7 @@ import { printJson } from '../output.ts';
 import { type WriteFlags, withWriteOptions, writeOptionsOf } from '../write-options.ts';
 
 export function putCommand(): Command {
-  return withWriteOptions(withConnection(new Command('put')))
+  return withWriteOptions(withConnection(new Command('put')), { mayCreate: true })
     .description('create or replace a document')
     .argument('<collection>')
     .argument('<id>')

@@ -6,6 +6,7 @@ import { LoggosError } from '../../base/errors.ts';
 import { silentObserver } from '../../base/observer.ts';
 import { type RestoreReport, restoreBackup } from '../../checkpoint/restore.ts';
 import { closedDocuments } from '../../server/closed-documents.ts';
+import { resolveConfiguration } from '../../server/configuration.ts';
 import { makeDataDirectory } from '../../server/data-directory.ts';
 import { DirectoryLock } from '../../server/directory-lock.ts';
 import type { CheckpointMoment } from '../../statemachine/state-machine.ts';
@@ -54,6 +55,8 @@ export function restoreCommand(): Command {
 
 async function restore(source: string, { data, at, replica, dryRun = false }: Options): Promise<RestoreReport> {
   const moment = at === undefined ? undefined : momentOf(at);
+  // The rule for names is serve's, and its refusal too.
+  const replicaName = resolveConfiguration({ replica }, {}).values.replica;
   const disk = new PoolDisk();
   const isNew = !existsSync(data);
   await makeDataDirectory(disk, data);
@@ -69,7 +72,7 @@ async function restore(source: string, { data, at, replica, dryRun = false }: Op
       source,
       dataDirectory: data,
       machines: [closedDocuments()],
-      replicaName: replica,
+      replicaName,
       ...(moment === undefined ? {} : { at: moment }),
       dryRun,
       onProgress: (doneBytes, totalBytes) => {

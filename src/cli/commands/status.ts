@@ -19,7 +19,9 @@ export function statusCommand(): Command {
       print(`replica     ${cluster.self}: ${ready ? 'ready' : 'not ready'}; leader: ${cluster.leader ?? 'none'}`);
       print(`instances   log ${checkpoint.minChosenInstance} to ${checkpoint.maxChosenInstance},`);
       print(`            checkpoint ${checkpoint.checkpointInstance}, applied ${checkpoint.appliedInstance}`);
-      print(`log         ${log.segments} segments, ${sizeText(log.bytes)}; ${checkpoint.holdCount} instances held`);
+      const segments = log.segments === 1 ? '1 segment' : `${log.segments} segments`;
+      print(`log         ${segments}, ${sizeText(log.bytes)} (pre-allocated)`);
+      print(`            holdCount (a setting): ${checkpoint.holdCount} instances`);
       print(`replayer    ${replayer.state}, ${replayer.lag} behind; cleaner ${cleaner.state}`);
       print(`digest      ${checkpoint.digest}\n`);
       printRows(
