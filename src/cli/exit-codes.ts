@@ -1,3 +1,4 @@
+import { DiskError } from '../base/disk.ts';
 import { LoggosError } from '../base/errors.ts';
 import { ProblemError } from '../client/problem-error.ts';
 
@@ -21,10 +22,16 @@ export function exitCodeOf(error: unknown): number {
 
 /** One line for people: errors that are expected say what to do; all others say what they are. */
 export function errorLine(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
+  const text = describe(error);
   const code = codeOf(error);
   const line = text.replaceAll(/\s*\n\s*/g, ' ');
   return `loggos: ${line}${code === undefined || code === 'usage' ? '' : ` (${code})`}`;
+}
+
+/** Messages of the disk name no file, since clients may read them; whoever sits at the machine wants to know it. */
+function describe(error: unknown): string {
+  if (error instanceof DiskError && error.path !== '') return `${error.path}: ${error.message}`;
+  return error instanceof Error ? error.message : String(error);
 }
 
 function codeOf(error: unknown): string | undefined {

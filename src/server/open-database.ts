@@ -1,7 +1,9 @@
 import { assert } from '../base/assert.ts';
+import { LoggosError } from '../base/errors.ts';
 import type { Observer } from '../base/observer.ts';
 import { CheckpointManager } from '../checkpoint/checkpoint-manager.ts';
 import { type CurrentCheckpoint, machineDirectory, openCurrent, removeSuperseded } from '../checkpoint/current.ts';
+import { presentHistory } from '../checkpoint/group-file.ts';
 import type { Identity } from '../checkpoint/identity-file.ts';
 import { randomId } from '../checkpoint/random-id.ts';
 import { DocumentStateMachine, documentMachineId } from '../documents/document-state-machine.ts';
@@ -58,8 +60,10 @@ const levelMs = 2_000;
 export async function openDatabase(options: OpenDatabaseOptions): Promise<RunningDatabase> {
   const opened: (() => Promise<void>)[] = [];
   const closeAll = async (): Promise<void> => {
-    for (const close of opened.reverse()) await close();
-    opened.length = 0;
+    const failures: unknown[] = [];
+    // Each of them has its try, in the order of closing: what is left open holds files and threads.
+    for (const close of opened.splice(0).reverse()) await close().catch((error: unknown) => failures.push(error));
+    if (failures.length > 0) throw failures[0];
   };
   try {
     return { database: await openParts(options, opened), stop: closeAll };
@@ -84,7 +88,7 @@ async function openParts(options: OpenDatabaseOptions, opened: (() => Promise<vo
   const logDisk = new WorkerDisk();
   opened.push(() => logDisk.close());
   const { machine, store, log, boot } = await openMachineAndLog(options, current, { disk, logDisk }, opened);
-  const reader = await openReader(current);
+  const reader = await openReader(options, current);
   opened.push(() => reader.close());
   const machines = new Machines([machine]);
 
@@ -164,7 +168,8 @@ async function openMachineAndLog(
   let open = await openMachine(options, current, disk);
   let closeLog = async (): Promise<void> => undefined;
   // The machine is closed after the log that it reads nothing of, and may be another one by then.
-  opened.push(() => open.machine.close());
+  let isMachineOpen = true;
+  opened.push(async () => (isMachineOpen ? open.machine.close() : undefined));
   opened.push(() => closeLog());
   const checkpointInstance = open.machine.checkpointInstance();
   const { log, boot } = await openDatabaseLog({
@@ -175,22 +180,46 @@ async function openMachineAndLog(
     onFailure: options.onFatal,
   });
   closeLog = () => log.close();
+  refuseGap(boot, checkpointInstance, current);
   if (log.bytesFrom(checkpointInstance + 1) > options.configuration.tailBytesMax) {
+    isMachineOpen = false;
     await open.machine.close();
     const { observer } = options;
-    await catchUp({ store: newStore(current), log, group: current.group, chosenTo: boot.chosenTo, observer });
+    await catchUp({ store: newStore(options, current), log, group: current.group, chosenTo: boot.chosenTo, observer });
     open = await openMachine(options, current, disk);
+    isMachineOpen = true;
   }
   return { ...open, log, boot };
 }
 
+/**
+ * A checkpoint that ends below what the log and the group's file begin with was lost or rolled back: what lies between
+ * is nowhere, and a document in it would be answered as never written. @throws LoggosError `checkpoint-damaged`
+ */
+function refuseGap(boot: LogBoot, checkpointInstance: number, { group: { group } }: CurrentCheckpoint): void {
+  const facts = { checkpointInstance, firstInstance: boot.firstInstance };
+  // The Cleaner never gets ahead of the checkpoint.
+  if (boot.firstInstance > checkpointInstance + 1 && boot.lastInstance > checkpointInstance) {
+    throw new LoggosError('checkpoint-damaged', 'The log begins after the end of the checkpoint.', facts);
+  }
+  if (group === undefined) return;
+  if (presentHistory(group).forkInstance > checkpointInstance) {
+    throw new LoggosError('checkpoint-damaged', 'The checkpoint ends before what was restored into it.', facts);
+  }
+  // The group's file is written after its membership was chosen, so the log or the checkpoint has had something.
+  if (checkpointInstance === 0 && boot.lastInstance === 0) {
+    throw new LoggosError('checkpoint-damaged', 'The checkpoint and the log are empty, though a group began.', facts);
+  }
+}
+
 async function openMachine(
-  { configuration, observer }: OpenDatabaseOptions,
+  options: OpenDatabaseOptions,
   current: CurrentCheckpoint,
   disk: PoolDisk,
 ): Promise<{ machine: DocumentStateMachine; store: WorkerCheckpointStore }> {
   const directory = machineDirectory(current.directory, documentMachineId);
-  const store = newStore(current);
+  const { configuration, observer } = options;
+  const store = newStore(options, current);
   try {
     const machine = await DocumentStateMachine.open({
       store,
@@ -208,16 +237,21 @@ async function openMachine(
   }
 }
 
-function newStore(current: CurrentCheckpoint): WorkerCheckpointStore {
+function newStore({ onFatal }: OpenDatabaseOptions, current: CurrentCheckpoint): WorkerCheckpointStore {
   const directory = machineDirectory(current.directory, documentMachineId);
   // Where the checkpoint is new its first history begins here; an older one keeps what it has.
   const historyId = current.group.group?.histories[0]?.id ?? randomId(systemRandom);
-  return new WorkerCheckpointStore(new URL('./workers/store-worker.ts', import.meta.url), { directory, historyId });
+  const entry = new URL('./workers/store-worker.ts', import.meta.url);
+  return new WorkerCheckpointStore(entry, { directory, historyId }, onFatal);
 }
 
-async function openReader(current: CurrentCheckpoint): Promise<WorkerCheckpointReader> {
+async function openReader(
+  { onFatal }: OpenDatabaseOptions,
+  current: CurrentCheckpoint,
+): Promise<WorkerCheckpointReader> {
   const directory = machineDirectory(current.directory, documentMachineId);
-  const reader = new WorkerCheckpointReader(new URL('./workers/reader-worker.ts', import.meta.url), { directory });
+  const entry = new URL('./workers/reader-worker.ts', import.meta.url);
+  const reader = new WorkerCheckpointReader(entry, { directory }, onFatal);
   await reader.open();
   return reader;
 }

@@ -47,7 +47,9 @@ export async function serve(configuration: Configuration): Promise<number> {
     const { data, replica } = configuration;
     const identity = await openIdentity(disk, data, replica, { random: systemRandom, observer });
     const parts = { name: 'main', configuration, identity, observer, metrics };
-    const running = await SupervisedDatabase.open({ ...parts, onFatal: fatal });
+    const opening = SupervisedDatabase.open({ ...parts, onFatal: fatal });
+    const running = await Promise.race([opening, stopped]);
+    if (typeof running === 'string') return leaveBoot(running, observer);
     try {
       await answer(configuration, running.databases, metrics, observer, stopped);
     } finally {
@@ -57,6 +59,15 @@ export async function serve(configuration: Configuration): Promise<number> {
   } finally {
     await lock.release();
   }
+}
+
+/**
+ * A boot may replay for minutes, and nobody was answered yet: it is left as a crash would leave it, which every start
+ * copes with. The lock goes with the process, not before: the boot still writes.
+ */
+function leaveBoot(signal: string, observer: Observer): never {
+  observer.report('info', 'stopping', { signal, during: 'boot' });
+  process.exit(0);
 }
 
 /** Serves REST until the stop is asked for, then lets requests in flight end. */

@@ -172,10 +172,15 @@ export class SupervisedDatabase {
 
   #refuse(damage: string, newestWholeSnapshot: number | undefined): void {
     const { name, configuration, observer } = this.#options;
-    const source =
-      newestWholeSnapshot === undefined ? '<file.tar>' : `${this.#directory}/snapshots/${newestWholeSnapshot}`;
-    const advice = `restore the newest backup into another directory: loggos restore ${source} --data <directory>`;
-    observer.report('error', 'checkpoint-lost', { what: damage, data: configuration.data, advice });
+    const adviceFrom = (data: string): string => {
+      const source =
+        newestWholeSnapshot === undefined ? '<file.tar>' : `${data}/databases/${name}/snapshots/${newestWholeSnapshot}`;
+      return `restore the newest backup into another directory: loggos restore ${source} --data <directory>`;
+    };
+    const { data } = configuration;
+    observer.report('error', 'checkpoint-lost', { what: damage, data, advice: adviceFrom(data) });
+    // Clients read it too, and where the data lies is not theirs to know.
+    const advice = adviceFrom('<data>');
     const last = this.databases.get(name)?.read;
     this.databases.set(
       name,

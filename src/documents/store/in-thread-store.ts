@@ -70,9 +70,9 @@ interface Frozen {
 }
 
 /**
- * The checkpoint store over `node:sqlite`, in the thread that calls it. A failure for want of room drops the open
- * transaction whole, and execution begins again after the last commit; any other failure is for ever (A8, D7): every
- * later call fails with it.
+ * The checkpoint store over `node:sqlite`, in the thread that calls it. A failure that passes (no room, a lock that
+ * another program holds) drops the open transaction whole, and execution begins again after the last commit; any other
+ * failure is for ever (A8, D7): every later call fails with it.
  */
 export class InThreadCheckpointStore implements CheckpointStore {
   readonly #directory: string;
@@ -227,7 +227,7 @@ export class InThreadCheckpointStore implements CheckpointStore {
     this.#transaction = undefined;
     this.#historyIsSound = false;
     opened.scrubber.restart();
-    if (!isNoRoom(error)) this.#failure = error;
+    if (!isNoRoom(error) && !isBusy(error)) this.#failure = error;
   }
 
   /** Cuts what an abandoned transaction appended. On a disk that is still full this fails too, and is tried again. */
@@ -399,6 +399,10 @@ export class InThreadCheckpointStore implements CheckpointStore {
 
 function isNoRoom(error: unknown): boolean {
   return error instanceof DiskError && error.kind === 'no-room';
+}
+
+function isBusy(error: unknown): boolean {
+  return error instanceof LoggosError && error.code === 'busy';
 }
 
 function hasTables(database: DatabaseSync, path: string): boolean {

@@ -4,6 +4,8 @@ import { LoggosError } from '../../base/errors.ts';
 
 /** SQLite's own numbers for what went wrong (its extended codes carry them in the low byte). */
 const sqliteError = 1;
+const sqliteBusy = 5;
+const sqliteLocked = 6;
 const sqliteCorrupt = 11;
 const sqliteFull = 13;
 const sqliteNotADatabase = 26;
@@ -104,7 +106,10 @@ function prepared(database: DatabaseSync, path: string, text: string): Statement
   }
 }
 
-/** No room and I/O errors are the disk's; a malformed file is damage. What is not SQLite's stays what it is. */
+/**
+ * No room and I/O errors are the disk's; a malformed file is damage; a lock that somebody else holds (a person who looks
+ * into the file with SQLite's own program, say) passes. What is not SQLite's stays what it is.
+ */
 function storageFailure(error: unknown, path: string): unknown {
   if (!(error instanceof Error) || !('code' in error)) return error;
   // A number that does not fit: this machine writes safe integers only.
@@ -112,6 +117,9 @@ function storageFailure(error: unknown, path: string): unknown {
   if (error.code !== 'ERR_SQLITE_ERROR' || !('errcode' in error)) return error;
   const code = Number(error.errcode) & 0xff;
   if (code === sqliteCorrupt || code === sqliteNotADatabase) return damage(error);
+  if (code === sqliteBusy || code === sqliteLocked) {
+    return new LoggosError('busy', 'Another program has locked the database of the checkpoint.', {}, error);
+  }
   return new DiskError(code === sqliteFull ? 'no-room' : 'failed', path, `SQLite: ${error.message}`, error);
 }
 

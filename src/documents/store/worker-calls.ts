@@ -16,18 +16,27 @@ export interface CalledWorker {
  * Starts a worker that serves calls on its parent port.
  * @param entry - the worker's file
  * @param data - its `workerData`
+ * @param onLost - the thread has ended without being stopped: nothing it served comes back
  */
-export function startCalledWorker(entry: URL, data: unknown): CalledWorker {
+export function startCalledWorker(entry: URL, data: unknown, onLost: (error: Error) => void): CalledWorker {
   const worker = new Worker(entry, {
     workerData: data,
     resourceLimits: { maxYoungGenerationSizeMb: youngGenerationMb },
   });
   const calls = new RemoteCalls(worker);
-  worker.on('error', (error) => calls.close(error instanceof Error ? error : new Error(String(error))));
-  worker.on('exit', () => calls.close(new LoggosError('stopped', 'The worker thread has ended.')));
+  let isOver = false;
+  const end = (reason: Error): void => {
+    calls.close(reason);
+    if (isOver) return;
+    isOver = true;
+    onLost(reason);
+  };
+  worker.on('error', (error) => end(error instanceof Error ? error : new Error(String(error))));
+  worker.on('exit', () => end(new LoggosError('stopped', 'The worker thread has ended.')));
   return {
     calls,
     async stop() {
+      isOver = true;
       await worker.terminate();
     },
   };

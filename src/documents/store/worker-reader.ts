@@ -12,9 +12,12 @@ export interface ReaderWorkerData {
 export class WorkerCheckpointReader implements CheckpointReader {
   readonly #worker: CalledWorker;
 
-  /** @param entry - the file that makes an `InThreadCheckpointReader` and hands it to `serveReader` */
-  constructor(entry: URL, data: ReaderWorkerData) {
-    this.#worker = startCalledWorker(entry, data);
+  /**
+   * @param entry - the file that makes an `InThreadCheckpointReader` and hands it to `serveReader`
+   * @param onFailure - the thread is lost: every call fails from here on
+   */
+  constructor(entry: URL, data: ReaderWorkerData, onFailure: (error: unknown) => void = () => undefined) {
+    this.#worker = startCalledWorker(entry, data, onFailure);
   }
 
   open(): Promise<void> {

@@ -1,3 +1,6 @@
+import { InvariantError } from '../../base/assert.ts';
+import { DiskError } from '../../base/disk.ts';
+import { LoggosError } from '../../base/errors.ts';
 import { type CallPort, serveCalls } from '../../base/remote-calls.ts';
 import type { CheckpointHead, CheckpointStore, FrozenFiles } from './checkpoint-store.ts';
 import {
@@ -21,10 +24,16 @@ export interface StoreWorkerData {
 /** The store in a worker thread of its own, so that neither SQLite nor its syncs hold up the main thread. */
 export class WorkerCheckpointStore implements CheckpointStore {
   readonly #worker: CalledWorker;
+  readonly #onFailure: (error: unknown) => void;
 
-  /** @param entry - the file that makes an `InThreadCheckpointStore` and hands it to `serveStore` */
-  constructor(entry: URL, data: StoreWorkerData) {
-    this.#worker = startCalledWorker(entry, data);
+  /**
+   * @param entry - the file that makes an `InThreadCheckpointStore` and hands it to `serveStore`
+   * @param onFailure - nothing can be written any more, for a failing disk or since the thread is lost (D7). Damage and
+   * broken invariants are only thrown: who calls knows what to do with them
+   */
+  constructor(entry: URL, data: StoreWorkerData, onFailure: (error: unknown) => void = () => undefined) {
+    this.#onFailure = onFailure;
+    this.#worker = startCalledWorker(entry, data, onFailure);
   }
 
   open(): Promise<CheckpointHead> {
@@ -34,11 +43,11 @@ export class WorkerCheckpointStore implements CheckpointStore {
   async execute(items: readonly CheckpointItem[]): Promise<readonly Uint8Array[]> {
     const packed = packItems(items);
     const answer = this.#worker.calls.call<PackedFingerprints>('execute', [packed], [packed.bytes.buffer]);
-    return unpackFingerprints(await answer);
+    return unpackFingerprints(await this.#written(answer));
   }
 
   commit(): Promise<CheckpointHead> {
-    return this.#worker.calls.call('commit', []);
+    return this.#written(this.#worker.calls.call('commit', []));
   }
 
   digestAt(instance: number): Promise<RecordedDigest | undefined> {
@@ -50,7 +59,7 @@ export class WorkerCheckpointStore implements CheckpointStore {
   }
 
   markDigest(): Promise<void> {
-    return this.#worker.calls.call('markDigest', []);
+    return this.#written(this.#worker.calls.call('markDigest', []));
   }
 
   freeze(): Promise<FrozenFiles> {
@@ -76,6 +85,21 @@ export class WorkerCheckpointStore implements CheckpointStore {
       await this.#worker.stop();
     }
   }
+
+  async #written<Value>(writing: Promise<Value>): Promise<Value> {
+    try {
+      return await writing;
+    } catch (error) {
+      if (isForGood(error)) this.#onFailure(error);
+      throw error;
+    }
+  }
+}
+
+/** Whether a write's failure leaves a store that nobody mends while the process lives. */
+function isForGood(error: unknown): boolean {
+  if (error instanceof DiskError) return error.kind !== 'no-room';
+  return !(error instanceof LoggosError) && !(error instanceof InvariantError);
 }
 
 /** The worker's side: serves `store` to the other end of `port`. */
