@@ -26,12 +26,22 @@ export interface LoadOptions {
 
 const headEnd = '\r\n\r\n';
 
-/** A document of about `bytes` bytes whose text does not compress to nothing. */
+const vocabulary =
+  `account address amount approved between branch cancelled carrier charge checked city client confirmed contact
+  contract country credit customer damaged date deliver delay deposit details discount division dock during email
+  estimate export failed final first freight from goods harbour heavy import inspected invoice island item late
+  ledger letter manager market monday morning note notice number office order original owner packed paid partner
+  pending phone pickup port price private quality quantity quote receipt received record refund region rejected
+  repair request return route sample schedule season second sent service shipment signed small station storage
+  store street supplier tax terminal the through ticket to tomorrow total transfer transit truck under unit until
+  urgent value vessel via waiting warehouse weekly weight with without yard year zone`.split(/\s+/);
+
+/** A document of about `bytes` bytes: a few fields and a note in words, so that it compresses as documents do. */
 export function documentText(key: number, bytes: number): string {
   const head = `{"key":${key},"name":"customer ${key}","active":${key % 2 === 0},"balance":${(key * 7919) % 100_000},"note":"`;
   let note = '';
-  for (let word = key; head.length + note.length + 2 < bytes; word = (word * 48_271) % 2_147_483_647)
-    note += `${word.toString(36)} `;
+  for (let seed = key + 1; head.length + note.length + 2 < bytes; seed = (seed * 48_271) % 2_147_483_647)
+    note += `${vocabulary[(seed >> 8) % vocabulary.length]} `;
   return `${head}${note.slice(0, Math.max(0, bytes - head.length - 2))}"}`;
 }
 

@@ -51,10 +51,10 @@ export class MeasuredServer {
     return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? Number.NaN) / 1_024;
   }
 
-  /** One sample of the server's own metrics; NaN where it has none of that name. */
-  async metric(name: string): Promise<number> {
+  /** The server's own metrics now: asks for one sample by its name, NaN where there is none of it. */
+  async metrics(): Promise<(name: string) => number> {
     const text = await (await fetch(`http://127.0.0.1:${this.port}/metrics`)).text();
-    return Number(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)$`, 'm').exec(text)?.[1] ?? Number.NaN);
+    return (name) => Number(new RegExp(`^loggos_${name}(?:\\{[^}]*\\})? (\\S+)$`, 'm').exec(text)?.[1] ?? Number.NaN);
   }
 
   async json<Shape>(path: string): Promise<Shape> {
