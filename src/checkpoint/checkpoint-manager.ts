@@ -118,6 +118,7 @@ export class CheckpointManager {
       snapshots,
       checkpointDirectory: current.directory,
       isAlone: () => options.isAlone(),
+      hold: (instance) => this.cleaner.hold(instance, 'until-released'),
       ...(options.selfSealBytesMin === undefined ? {} : { logBytesMin: options.selfSealBytesMin }),
       ...(onRot === undefined ? {} : { onRot }),
     });
@@ -128,6 +129,7 @@ export class CheckpointManager {
       limits: configuration,
       checkpointInstance: () => this.replayer.checkpointInstance,
       rebuildHold: () => this.#selfSealer.rebuildHold,
+      onHeldToRebuild: () => this.#selfSealer.heldToRebuild(),
     });
     if (configuration.replayer === 'paused') this.replayer.pause();
     if (configuration.cleaner === 'paused') this.cleaner.pause();

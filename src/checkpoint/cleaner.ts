@@ -19,6 +19,9 @@ export interface CleanerLimits {
   readonly holdSeconds: number;
 }
 
+/** A reader's hold counts while it is renewed; one of Loggos's own work, which always ends, until it is released. */
+export type HoldLasts = 'while-renewed' | 'until-released';
+
 /** Somebody reads the log from an instance on. */
 export interface LogHold {
   /** Moves on, or says at the same instance that it is still there: a hold that is silent for `holdSeconds` counts no more (E2). */
@@ -40,12 +43,14 @@ export interface CleanerOptions {
   /** The group's durable checkpoint instance. */
   checkpointInstance(): number;
   rebuildHold?(): RebuildHold | undefined;
+  /** Log stays only because the checkpoint could not be rebuilt without it: a verified snapshot would set it free. */
+  onHeldToRebuild?(): void;
 }
 
 /** Deletes log that the durable checkpoint covers, less what is held: exactly what `cleanTo` says, a step at a time. */
 export class Cleaner {
   readonly #options: CleanerOptions;
-  readonly #holds = new Map<LogHold, { instance: number; renewedAt: number }>();
+  readonly #holds = new Map<LogHold, { instance: number; renewedAt: number; readonly lasts: HoldLasts }>();
   #limits: CleanerLimits;
   #paused = false;
   #stopped = false;
@@ -85,8 +90,8 @@ export class Cleaner {
   }
 
   /** Keeps the log from `instance` on while somebody reads it. */
-  hold(instance: number): LogHold {
-    const entry = { instance, renewedAt: this.#options.clock.monotonic() };
+  hold(instance: number, lasts: HoldLasts = 'while-renewed'): LogHold {
+    const entry = { instance, renewedAt: this.#options.clock.monotonic(), lasts };
     const hold: LogHold = {
       renew: (moved) => {
         entry.instance = moved;
@@ -144,11 +149,15 @@ export class Cleaner {
     const { log, observer } = this.#options;
     let tried = log.minChosenInstance;
     while (!this.#paused && !this.#stopped) {
-      const target = cleanTo(this.#facts());
+      const facts = this.#facts();
+      const target = cleanTo(facts);
       assert(target <= this.#options.checkpointInstance() + 1, 'no log above the durable checkpoint is dropped', {
         target,
       });
-      if (target <= tried) return;
+      if (target <= tried) {
+        this.#tellHeld(facts, target);
+        return;
+      }
       const step = this.#stepTo(tried, target);
       const before = log.minChosenInstance;
       const after = await log.dropBelow(step);
@@ -158,6 +167,10 @@ export class Cleaner {
       tried = Math.max(step, after);
       if (tried < target) await this.#wait(stepPauseMs);
     }
+  }
+
+  #tellHeld({ rebuildFrom, ...others }: CleanFacts, target: number): void {
+    if (rebuildFrom !== undefined && cleanTo(others) > target) this.#options.onHeldToRebuild?.();
   }
 
   async #wait(durationMs: number): Promise<void> {
@@ -195,8 +208,8 @@ export class Cleaner {
   #heldFrom(): number | undefined {
     const silentSince = this.#options.clock.monotonic() - this.#limits.holdSeconds * 1000;
     let heldFrom: number | undefined;
-    for (const { instance, renewedAt } of this.#holds.values()) {
-      if (renewedAt >= silentSince) heldFrom = Math.min(heldFrom ?? instance, instance);
+    for (const { instance, renewedAt, lasts } of this.#holds.values()) {
+      if (lasts === 'until-released' || renewedAt >= silentSince) heldFrom = Math.min(heldFrom ?? instance, instance);
     }
     return heldFrom;
   }

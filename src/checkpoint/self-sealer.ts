@@ -5,7 +5,7 @@ import type { Observer } from '../base/observer.ts';
 import type { Random } from '../base/random.ts';
 import type { StateMachine } from '../statemachine/state-machine.ts';
 import type { AppliedLog } from './applied-log.ts';
-import type { RebuildHold } from './cleaner.ts';
+import type { LogHold, RebuildHold } from './cleaner.ts';
 import { listFiles } from './files.ts';
 import type { Replayer } from './replayer.ts';
 import type { SnapshotSealer } from './snapshot-sealer.ts';
@@ -30,6 +30,8 @@ export interface SelfSealerOptions {
   readonly checkpointDirectory: string;
   /** Whether the group has this one voter: nobody else could give a rotten checkpoint back. */
   isAlone(): boolean;
+  /** Keeps the log from an instance on until it is released. */
+  hold(instance: number): LogHold;
   /** Log that is worth a snapshot, at least; default 1 GiB. */
   readonly logBytesMin?: number;
   /** A snapshot just made did not verify: the checkpoint itself is rotten, or the disk lies. */
@@ -39,7 +41,7 @@ export interface SelfSealerOptions {
 /**
  * In a group of one, seals and verifies a snapshot whenever the log since the last exceeds max(1 GiB, half of the
  * checkpoint's bytes), so that a checkpoint that rots can be rebuilt from it and the log. The first is sealed as soon as
- * the log alone would not do: when it no longer begins at the first instance.
+ * the Cleaner would drop log if there were one: until it is verified the log is all that a rebuild has.
  */
 export class SelfSealer {
   readonly #options: SelfSealerOptions;
@@ -49,6 +51,7 @@ export class SelfSealer {
   #bytesAtSeal = 0;
   #nextBaseTryBytes = 0;
   #sealedHere = false;
+  #isBaseWanted = false;
   #thresholdBytes: number;
   #nextLookBytes: number;
   #running: Promise<void> | undefined;
@@ -62,17 +65,28 @@ export class SelfSealer {
     this.#bytesBeforeStart = this.#estimateBytesBeforeStart();
   }
 
-  /** What the Cleaner leaves: the log after the newest verified snapshot, up to twice of what is worth a new one. */
+  /**
+   * What the Cleaner leaves: the log after the newest verified snapshot, all of it where there is none, up to twice of
+   * what is worth a new one (E3).
+   */
   get rebuildHold(): RebuildHold | undefined {
-    const newest = this.#options.snapshots.newestVerifiedInstance;
-    if (newest === undefined || !this.#options.isAlone()) return undefined;
-    return { rebuildFrom: newest + 1, rebuildBytes: 2 * this.#thresholdBytes };
+    if (!this.#options.isAlone()) return undefined;
+    return { rebuildFrom: this.#baseInstance + 1, rebuildBytes: 2 * this.#thresholdBytes };
+  }
+
+  /** The Cleaner would drop log that a rebuild needs. */
+  heldToRebuild(): void {
+    if (this.#options.snapshots.newestVerifiedInstance !== undefined) return;
+    this.#isBaseWanted = true;
+    this.notify();
   }
 
   /** The checkpoint moved on. */
   notify(): void {
     if (this.#running !== undefined || this.#stopped || !this.#options.isAlone()) return;
     if (this.#bytesSinceSeal() < this.#nextLookBytes && !this.#lacksBase()) return;
+    // One that stands still can seal nothing; its next step is told here.
+    if (this.#options.replayer.status.state !== 'running') return;
     this.#running = this.#consider().finally(() => {
       this.#running = undefined;
     });
@@ -93,6 +107,8 @@ export class SelfSealer {
       if (this.#bytesSinceSeal() < this.#thresholdBytes && !this.#lacksBase()) return;
       await this.#sealAndVerify();
     } catch (error) {
+      // The Replayer was stopped or paused meanwhile, which says nothing about the next try.
+      if (error instanceof LoggosError && (error.code === 'busy' || error.code === 'stopped')) return;
       this.#nextLookBytes = this.#bytesSinceSeal() + retryBytes;
       this.#nextBaseTryBytes = this.#nextLookBytes;
       observer.report('error', 'self-seal-failed', { error: String(error) });
@@ -103,8 +119,15 @@ export class SelfSealer {
   async #sealAndVerify(): Promise<void> {
     const { sealer, snapshots, replayer } = this.#options;
     const replayed = replayer.replayedBytes;
-    const { instance } = await sealer.create('automatic');
-    await this.#verify(instance);
+    // The log behind it must be there when it is verified: otherwise it would be the base of nothing.
+    const hold = this.#options.hold(this.#earliestSealed() + 1);
+    try {
+      const { instance } = await sealer.create('automatic');
+      await this.#verify(instance);
+    } finally {
+      hold.release();
+    }
+    this.#isBaseWanted = false;
     this.#bytesAtSeal = replayed;
     this.#sealedHere = true;
     this.#nextLookBytes = this.#thresholdBytes;
@@ -127,10 +150,23 @@ export class SelfSealer {
     await snapshots.verified(instance);
   }
 
-  /** Nothing to rebuild from: no snapshot, and a log that no longer begins at the first instance (or never did). */
+  /** What a rebuild begins from, with the log after it; 0: an empty checkpoint. */
+  get #baseInstance(): number {
+    return this.#options.snapshots.newestVerifiedInstance ?? 0;
+  }
+
+  /** The least instance that a snapshot asked for now is of: the checkpoint's, or the newest one's where that serves. */
+  #earliestSealed(): number {
+    const { snapshots, replayer } = this.#options;
+    const newest = snapshots.newestInstance;
+    if (newest === undefined || newest < replayer.lastWriteInstance) return replayer.checkpointInstance;
+    return Math.min(newest, replayer.checkpointInstance);
+  }
+
+  /** Nothing to rebuild from, since the log does not reach back to the base; or it must reach back too far. */
   #lacksBase(): boolean {
-    const { snapshots, log } = this.#options;
-    if (snapshots.newestVerifiedInstance !== undefined || log.minChosenInstance <= 1) return false;
+    const reaches = this.#options.log.minChosenInstance <= this.#baseInstance + 1;
+    if (reaches && !this.#isBaseWanted) return false;
     return this.#bytesSinceSeal() >= this.#nextBaseTryBytes;
   }
 

@@ -103,9 +103,9 @@ export class Snapshots {
     return this.#newest(() => true);
   }
 
-  /** The newest instance of a snapshot that Loggos made by itself and has verified. */
+  /** The newest instance of a snapshot that Loggos has verified by itself. */
   get newestVerifiedInstance(): number | undefined {
-    return this.#newest((entry) => entry.automatic && entry.verified);
+    return this.#newest((entry) => entry.verified);
   }
 
   has(instance: number): boolean {

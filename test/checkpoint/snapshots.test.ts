@@ -291,6 +291,66 @@ test('a group of one seals and verifies a snapshot of itself, and the log after 
   await world.manager.stop();
 });
 
+/** Verification of snapshots waits until it is let go. */
+function heldVerification({ machines }: World): PromiseWithResolvers<void> {
+  const [machine] = machines;
+  assert.ok(machine !== undefined);
+  const held = Promise.withResolvers<void>();
+  const verifyState = machine.verifyCheckpointState.bind(machine);
+  machine.verifyCheckpointState = async (...parameters) => {
+    await held.promise;
+    return verifyState(...parameters);
+  };
+  return held;
+}
+
+async function write(world: World, count: number): Promise<void> {
+  for (let round = 0; round < count / 10; round += 1) {
+    writeSome(world, 10);
+    await level(world);
+    await settle(10);
+    world.clock.advance(100);
+  }
+  await settle(200);
+}
+
+test('a group of one drops no log before its first snapshot is verified, which it makes as soon as log may go', async () => {
+  const world = await openWorld({ isAlone: () => true });
+  const held = heldVerification(world);
+  await world.manager.configure({ holdCount: 0, holdBytes: 0, holdSeconds: 0 });
+  await write(world, 100);
+  assert.equal((await world.manager.listSnapshots()).length, 1);
+  assert.equal(world.manager.newestVerifiedSnapshot, undefined);
+  assert.equal(world.log.minChosenInstance, 1);
+  held.resolve();
+  await write(world, 10);
+  const base = world.manager.newestVerifiedSnapshot;
+  assert.ok(base !== undefined);
+  assert.ok(world.log.minChosenInstance <= base + 1);
+  assert.ok(world.log.minChosenInstance > base - 10, 'what is behind the base is free');
+  await world.manager.stop();
+});
+
+test('a snapshot that takes long to verify still has the log behind it, however much was written meanwhile', async () => {
+  const world = await openWorld({ isAlone: () => true, selfSealBytesMin: 2_000 });
+  const held = heldVerification(world);
+  await world.manager.configure({ holdCount: 0, holdBytes: 0, holdSeconds: 0 });
+  await write(world, 50);
+  const [sealed] = await world.manager.listSnapshots();
+  assert.ok(sealed !== undefined);
+  const bytesBefore = world.log.bytesFrom(1);
+  await write(world, 1_000);
+  assert.ok(world.log.bytesFrom(sealed.instance + 1) > 10 * bytesBefore, 'far beyond what is held for a rebuild');
+  assert.ok(world.log.minChosenInstance <= sealed.instance + 1);
+  held.resolve();
+  await settle(200);
+  await write(world, 20);
+  const base = world.manager.newestVerifiedSnapshot;
+  assert.ok(base !== undefined && world.log.minChosenInstance <= base + 1);
+  assert.ok(world.log.minChosenInstance > sealed.instance - 10);
+  await world.manager.stop();
+});
+
 test('a snapshot of itself that does not verify is dropped and told, and log is not cleaned on its word', async () => {
   const rot: unknown[] = [];
   const world = await openWorld({ isAlone: () => true, selfSealBytesMin: 5_000, onRot: (error) => rot.push(error) });
