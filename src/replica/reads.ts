@@ -50,10 +50,10 @@ export class ReadRounds {
   }
 
   expire(now: number): void {
-    const error = new LoggosError('no-leader', 'No quorum confirmed in time that this replica still leads.');
     const isLate = (waiter: Waiter) => waiter.deadline <= now;
     const late = [...this.#asked, ...this.#next].filter(isLate);
     if (late.length === 0) return;
+    const error = new LoggosError('no-leader', 'No quorum confirmed in time that this replica still leads.');
     this.#asked = this.#asked.filter((waiter) => !isLate(waiter));
     this.#next = this.#next.filter((waiter) => !isLate(waiter));
     for (const waiter of late) waiter.reject(error);
