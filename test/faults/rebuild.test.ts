@@ -11,6 +11,7 @@ import {
   request,
   type ServerProcess,
   serverOf,
+  temporaryDirectory,
 } from '../support/server-process.ts';
 
 const main = 'databases/main';
@@ -263,3 +264,38 @@ test('a checkpoint without a base or a log behind it is not rebuilt into less th
   assert.equal((await request(`${copy.url}/v1/documents/things/t1`)).status, 503);
   assert.ok(existsSync(join(await machineOf(copy), 'history')), 'what is left is left alone');
 });
+
+test('a checkpoint that is gone below a log that begins later is refused, never taken for a new one', async (context) => {
+  const { server } = await stoppedServer(context);
+  await server.start();
+  const directory = await temporaryDirectory(context);
+  const backup = join(directory, 'backup.tar');
+  assert.equal((await loggos('backup', '--url', server.url, '--to', backup)).code, 0);
+  await server.end();
+  for (const hasStarted of [false, true]) {
+    const copy = new Process(join(directory, `restored-${hasStarted}`), await freePort());
+    assert.equal((await loggos('restore', backup, '--data', copy.data)).code, 0);
+    // Before its first start there is no log that could tell.
+    if (hasStarted) {
+      await copy.start();
+      await write(copy, documentCount + 1, documentCount + 3);
+      await level(copy);
+      await copy.kill();
+    }
+    await rm(await machineOf(copy), { recursive: true });
+    for (let boot = 0; boot < 2; boot++) await isRefused(copy);
+  }
+});
+
+async function isRefused(server: ServerProcess): Promise<void> {
+  await server.start(30_000, '/livez');
+  for (const path of ['documents/things/t1', 'documents/things/t1?consistency=local', 'documents/things']) {
+    const answer = await request(`${server.url}/v1/${path}`);
+    assert.equal(answer.status, 503, `${path}: ${answer.text}`);
+    assert.equal((JSON.parse(answer.text) as { code: string }).code, 'checkpoint-damaged');
+    assert.ok(!answer.text.includes(server.data), answer.text);
+  }
+  const readiness = await request(`${server.url}/readyz?verbose`);
+  assert.ok(!readiness.text.includes(server.data), readiness.text);
+  assert.equal(await server.end(), 0);
+}

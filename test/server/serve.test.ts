@@ -24,6 +24,20 @@ test('it starts, says where it answers and where the data is, and stops cleanly 
   }
 });
 
+test('a signal during the boot ends it at once with 0, and the directory starts the next time', async (context) => {
+  for (let attempt = 0; ; attempt++) {
+    assert.ok(attempt < 5, 'no signal came before the boot was over');
+    const server = new ServerProcess(await temporaryDirectory(context), await freePort(), small);
+    server.spawn();
+    while (!server.output.includes('replica-born')) await new Promise((resolve) => setTimeout(resolve, 2));
+    assert.equal(await server.end(), 0, server.output);
+    if (!server.output.includes('"during":"boot"')) continue;
+    await server.start();
+    assert.equal(await server.end(), 0, server.output);
+    return;
+  }
+});
+
 test('the curl line that it prints works as it is', async (context) => {
   const server = new ServerProcess(await temporaryDirectory(context), await freePort(), small);
   context.after(() => server.kill());
