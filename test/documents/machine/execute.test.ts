@@ -79,7 +79,11 @@ const cases: readonly (readonly [string, OperationGiven, string, string?])[] = [
     'patch-not-applicable {"patchOperation":0,"pointer":"/m"}',
   ],
   ['a JSON patch that is none', patch('kept', { op: 'remove' }), 'malformed-patch {}'],
-  ['a JSON patch that removes all', patch('kept', [{ op: 'remove', path: '' }]), 'patch-not-applicable {"patchOperation":0}'],
+  [
+    'a JSON patch that removes all',
+    patch('kept', [{ op: 'remove', path: '' }]),
+    'patch-not-applicable {"patchOperation":0}',
+  ],
   [
     'a patch on a condition that fails',
     { ...merge('kept', {}), when: tags('1') },
