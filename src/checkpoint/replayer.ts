@@ -1,5 +1,6 @@
 import { assert, InvariantError } from '../base/assert.ts';
 import type { Clock } from '../base/clock.ts';
+import { DiskError, type DiskErrorKind } from '../base/disk.ts';
 import { LoggosError } from '../base/errors.ts';
 import type { Observer } from '../base/observer.ts';
 import type { StateMachine } from '../statemachine/state-machine.ts';
@@ -41,7 +42,7 @@ export interface ReplayerStatus {
   readonly state: 'running' | 'paused' | 'failed';
   /** Instances applied and not yet in the durable checkpoint. */
   readonly lag: number;
-  /** Why it failed, or fails. */
+  /** Why it failed, or fails; names no path. */
   readonly reason?: string;
 }
 
@@ -265,7 +266,7 @@ export class Replayer {
     const { observer, onBroken, onRot } = this.#options;
     const facts = { instance: this.checkpointInstance + 1, error: String(error) };
     this.#failureCount += 1;
-    this.#reason = error instanceof Error ? error.message : String(error);
+    this.#reason = reasonOf(error);
     observer.count('replay_failures');
     if (error instanceof InvariantError) {
       this.#broken = error;
@@ -276,6 +277,23 @@ export class Replayer {
     if (error instanceof LoggosError && error.code === 'checkpoint-damaged') onRot?.(error);
     observer.report(this.#failureCount >= failuresUntilFailed ? 'error' : 'warn', 'replay-failed', facts);
   }
+}
+
+const diskWords: Readonly<Record<DiskErrorKind, string>> = {
+  'no-room': 'no room',
+  absent: 'a file is missing',
+  exists: 'a file is in the way',
+  'not-permitted': 'not permitted',
+  failed: 'reading or writing failed',
+};
+
+/** For clients: where the files are is the operator's business, and is in the report. */
+function reasonOf(error: unknown): string {
+  if (error instanceof DiskError) return `the checkpoint's disk failed: ${diskWords[error.kind]}`;
+  if (error instanceof LoggosError && error.code === 'checkpoint-damaged') return 'the checkpoint is damaged';
+  if (error instanceof InvariantError) return error.message;
+  if (error instanceof LoggosError && !error.message.includes('/')) return error.message;
+  return "an unexpected error; it is in the server's log";
 }
 
 /** The first multiple of the digest's interval at or after an instance. */

@@ -42,6 +42,24 @@ test('a transaction is bounded in events, more of them when behind', async () =>
   await world.manager.stop();
 });
 
+test('a full disk under the Replayer is told without paths; the whole of it is reported', async () => {
+  const world = await openWorld();
+  const [machine] = world.machines;
+  assert.ok(machine !== undefined);
+  machine.onReplay = () => {
+    throw new DiskError('no-room', '/secret/place', 'ENOSPC: /secret/place');
+  };
+  writeSome(world, 5);
+  await assert.rejects(
+    world.manager.createSnapshot(),
+    (error: Error) =>
+      code('busy')(error) && /disk failed: no room/.test(error.message) && !/secret/.test(error.message),
+  );
+  assert.equal(world.manager.status().replayer.reason, "the checkpoint's disk failed: no room");
+  assert.ok(world.observer.reports.some(({ facts }) => /secret/.test(String(facts?.error))));
+  await world.manager.stop();
+});
+
 test('two machines: the checkpoint is their minimum, and the one ahead skips what it covers', async () => {
   const first = await openWorld({ machineIds: [1, 2] });
   writeSome(first, 30);
@@ -98,7 +116,7 @@ test('a failed instance is tried again, in order, with longer and longer pauses'
   }
   assert.equal(failures, 1);
   assert.equal(world.manager.status().replayer.state, 'failed');
-  assert.match(world.manager.status().replayer.reason ?? '', /planned/);
+  assert.equal(world.manager.status().replayer.reason, "the checkpoint's disk failed: reading or writing failed");
   assert.equal(world.manager.checkpointInstance, 0);
   for (const pauseMs of [800, 1_600]) {
     world.clock.advance(pauseMs);
