@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts';
-import type { Disk } from '../base/disk.ts';
+import { type Disk, DiskError } from '../base/disk.ts';
+import { LoggosError } from '../base/errors.ts';
 import type { Observer } from '../base/observer.ts';
 import type { Random } from '../base/random.ts';
 import type { StateMachine } from '../statemachine/state-machine.ts';
@@ -190,30 +191,30 @@ export class CheckpointManager {
     };
   }
 
-  /** Checks, keeps, then applies; changes run one after the other. @throws LoggosError `invalid-parameter` */
+  /** Checks, keeps, then applies; changes run one after the other. @throws LoggosError `invalid-parameter`, `no-room` */
   configure(change: CheckpointChange): Promise<CheckpointStatus> {
-    const configured = this.#configuring.then(() => this.#configure(change));
+    const configured = this.#configuring.then(() => sayingNoRoom(this.#configure(change)));
     this.#configuring = configured.catch(() => undefined);
     return configured;
   }
 
   /** Seals one of everything applied now, or answers the newest where nothing was written since. */
   createSnapshot(kind: SnapshotKind = 'kept'): Promise<SnapshotInfo> {
-    return this.#sealer.create(kind);
+    return sayingNoRoom(this.#sealer.create(kind));
   }
 
   listSnapshots(): Promise<readonly SnapshotInfo[]> {
     return this.#snapshots.list();
   }
 
-  /** @throws LoggosError `not-found`, `in-use` */
+  /** @throws LoggosError `not-found`, `in-use`, `no-room` */
   removeSnapshot(instance: number): Promise<void> {
-    return this.#snapshots.remove(instance);
+    return sayingNoRoom(this.#snapshots.remove(instance));
   }
 
-  /** @throws LoggosError `not-found` */
+  /** @throws LoggosError `not-found`, `no-room` (a reader's lock is a file) */
   openSnapshot(instance: number): Promise<SnapshotTar> {
-    return this.#snapshots.open(instance);
+    return sayingNoRoom(this.#snapshots.open(instance));
   }
 
   /** The newest snapshot that was verified by this replica; what a rotten checkpoint is rebuilt from. */
@@ -245,5 +246,18 @@ export class CheckpointManager {
   #onCheckpoint(): void {
     this.#selfSealer.notify();
     this.cleaner.notify();
+  }
+}
+
+/** A full disk is the operator's to mend, no defect. Locks are made past `Disk`: theirs is the kernel's own error. */
+async function sayingNoRoom<Value>(work: Promise<Value>): Promise<Value> {
+  try {
+    return await work;
+  } catch (error) {
+    const kernelCode = error instanceof Error && 'code' in error ? error.code : undefined;
+    const isFull =
+      error instanceof DiskError ? error.kind === 'no-room' : kernelCode === 'ENOSPC' || kernelCode === 'EDQUOT';
+    if (isFull) throw new LoggosError('no-room', 'The disk of the checkpoint has no room', {}, error);
+    throw error;
   }
 }

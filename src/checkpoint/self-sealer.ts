@@ -122,7 +122,7 @@ export class SelfSealer {
     // The log behind it must be there when it is verified: otherwise it would be the base of nothing.
     const hold = this.#options.hold(this.#earliestSealed() + 1);
     try {
-      const { instance } = await sealer.create('automatic');
+      const { instance } = await sealer.create('own');
       await this.#verify(instance);
     } finally {
       hold.release();

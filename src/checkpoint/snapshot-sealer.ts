@@ -38,6 +38,12 @@ export interface SealerOptions {
 /** `kept` stays until it is deleted; `automatic` may be dropped when newer ones are there. */
 export type SnapshotKind = 'kept' | 'automatic';
 
+/** `own`: an automatic one that Loggos needs, however many downloads were begun. */
+export type SealKind = SnapshotKind | 'own';
+
+/** Left to the log while a snapshot is copied. */
+const keepFreeBytes = 16 * 1024 * 1024;
+
 /** What was copied under the locks. */
 interface Copy {
   readonly instance: number;
@@ -54,7 +60,7 @@ export class SnapshotSealer {
   readonly #options: SealerOptions;
   #running: Promise<SnapshotInfo> | undefined;
   #next: Promise<SnapshotInfo> | undefined;
-  #nextKind: SnapshotKind = 'automatic';
+  #nextKind: SealKind = 'automatic';
 
   constructor(options: SealerOptions) {
     this.#options = options;
@@ -63,10 +69,11 @@ export class SnapshotSealer {
   /**
    * A snapshot that has everything applied before the call: a new one, or the newest where nothing was written since.
    * Calls that wait for one under way share the one after it.
-   * @throws LoggosError `busy` (the Replayer stands still), `no-room`, `not-found` (nothing was ever applied)
+   * @throws LoggosError `busy` (the Replayer stands still, or too many downloads were begun), `no-room`, `not-found`
+   * (nothing was ever applied)
    */
-  create(kind: SnapshotKind = 'kept'): Promise<SnapshotInfo> {
-    if (kind === 'kept') this.#nextKind = 'kept';
+  create(kind: SealKind = 'kept'): Promise<SnapshotInfo> {
+    if (kind === 'kept' || this.#nextKind === 'automatic') this.#nextKind = kind;
     this.#next ??= this.#begin();
     return this.#next;
   }
@@ -85,13 +92,14 @@ export class SnapshotSealer {
     return this.#sealOrReuse(kind);
   }
 
-  async #sealOrReuse(kind: SnapshotKind): Promise<SnapshotInfo> {
+  async #sealOrReuse(kind: SealKind): Promise<SnapshotInfo> {
     const { log, replayer, snapshots, disk, random, observer } = this.#options;
     const applied = log.appliedInstance;
     if (applied === 0) throw new LoggosError('not-found', 'Nothing was written yet: there is nothing to snapshot');
     await replayer.advanceTo(applied);
     const newest = snapshots.newestInstance;
     if (newest !== undefined && newest >= replayer.lastWriteInstance) return this.#give(newest, kind);
+    if (kind === 'automatic') snapshots.checkBegun();
 
     const sealing = `${snapshots.directory}/${sealingPrefix}${randomId(random)}`;
     try {
@@ -107,7 +115,7 @@ export class SnapshotSealer {
     }
   }
 
-  async #give(instance: number, kind: SnapshotKind): Promise<SnapshotInfo> {
+  async #give(instance: number, kind: SealKind): Promise<SnapshotInfo> {
     if (kind === 'kept') await this.#options.snapshots.keep(instance);
     return this.#options.snapshots.info(instance);
   }
@@ -124,6 +132,7 @@ export class SnapshotSealer {
         instance,
       });
       const state = await machine.checkpointState(lock);
+      await this.#checkRoom(state.files);
       for (const file of state.files) {
         const name = `machine-${machine.id}/${file.name}`;
         assert(isSnapshotFileName(name), 'checkpoint files have plain names', { name });
@@ -139,6 +148,15 @@ export class SnapshotSealer {
     return { instance, names, machines: manifests, facts: facts ?? noFacts };
   }
 
+  /** What is linked takes no room. */
+  async #checkRoom(files: readonly CheckpointFile[]): Promise<void> {
+    const { disk, snapshots } = this.#options;
+    const needed = files.reduce((sum, file) => (file.sealed ? sum : sum + file.bytes), 0);
+    const free = await disk.freeBytes(snapshots.directory);
+    if (free >= needed + keepFreeBytes) return;
+    throw new LoggosError('no-room', `A snapshot needs ${needed} bytes; ${free} are free`, { needed, free });
+  }
+
   async #copyFile(from: string, file: CheckpointFile, to: string): Promise<void> {
     const { disk } = this.#options;
     if (file.copyTo !== undefined) await file.copyTo(to);
@@ -147,12 +165,12 @@ export class SnapshotSealer {
   }
 
   /** Hashes, manifest, layout; everything synced; then the name. */
-  async #finish(sealing: string, copy: Copy, kind: SnapshotKind): Promise<void> {
+  async #finish(sealing: string, copy: Copy, kind: SealKind): Promise<void> {
     const { disk, snapshots, observer } = this.#options;
     const sealed = await this.#writeManifest(sealing, copy);
     await (await makeLayout(sealed)).save(disk, sealing);
     await disk.makeDirectory(`${sealing}/${readersName}`);
-    if (kind === 'automatic') await writeNewFile(disk, `${sealing}/${automaticName}`, new Uint8Array(0));
+    if (kind !== 'kept') await writeNewFile(disk, `${sealing}/${automaticName}`, new Uint8Array(0));
     await syncDirectories(disk, sealing, [...copy.names, `${readersName}/-`]);
     await disk.rename(sealing, `${snapshots.directory}/${copy.instance}`);
     await disk.syncDirectory(snapshots.directory);

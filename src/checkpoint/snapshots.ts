@@ -21,6 +21,8 @@ const ownLockPrefix = 'replica-';
 const automaticKept = 2;
 /** A snapshot that was begun to be downloaded can be resumed for so long. */
 const begunMs = 3_600_000;
+/** So many copies at most stay because their download was begun. */
+const begunMax = 3;
 
 /** As `GET /v1/snapshots` shows it. */
 export interface SnapshotInfo {
@@ -51,8 +53,10 @@ interface Entry {
   verified: boolean;
   readerCount: number;
   removing: boolean;
-  /** Monotonic; when a reader last began or ended. */
+  /** Monotonic; when a reader last began, or ended before it had all. */
   begunAt: number | undefined;
+  /** Since this start: what was there at boot counts for no client. */
+  begunHere: boolean;
 }
 
 export interface SnapshotsOptions {
@@ -70,6 +74,7 @@ export class Snapshots {
   readonly #options: SnapshotsOptions;
   readonly #entries = new Map<number, Entry>();
   #cancelRetention: (() => void) | undefined;
+  #closed = false;
 
   private constructor(options: SnapshotsOptions) {
     this.#options = options;
@@ -147,7 +152,10 @@ export class Snapshots {
         observer.count('snapshot_locks_lost');
         observer.report('warn', 'snapshot-lock-lost', { instance, error: error.message });
       });
+      const { begunAt, begunHere } = entry;
       this.#begun(entry);
+      const beganAt = entry.begunAt;
+      let isWhole = false;
       const checkLock = () => {
         if (lost !== undefined) throw new LoggosError('busy', 'The lock on the snapshot was lost', {}, lost);
       };
@@ -157,13 +165,19 @@ export class Snapshots {
         bytes: layout.bytes,
         etag: sealed.seal,
         manifest: sealed.manifest,
-        read: (first, last) => withCheck(readTar(disk, directory, layout, first, last), checkLock),
+        read: (first, last) =>
+          withCheck(readTar(disk, directory, layout, first, last), checkLock, () => {
+            isWhole ||= first === 0 && last === layout.bytes - 1;
+          }),
         release: async () => {
           if (released) return;
           released = true;
           entry.readerCount -= 1;
-          this.#begun(entry);
+          // Who has all of it resumes nothing; another reader may still.
+          if (!isWhole) this.#begun(entry);
+          else if (entry.begunAt === beganAt && entry.readerCount === 0) Object.assign(entry, { begunAt, begunHere });
           await release();
+          if (isWhole && !this.#closed) await this.retain();
         },
       };
     } catch (error) {
@@ -194,6 +208,17 @@ export class Snapshots {
     await this.retain();
   }
 
+  /** Another automatic one may be sealed for a download. @throws LoggosError `busy` */
+  checkBegun(): void {
+    const now = this.#options.clock.monotonic();
+    const begun = [...this.#entries].filter(([, entry]) => entry.automatic && isBegun(entry, now));
+    if (begun.length < begunMax) return;
+    const names = begun.map(([instance]) => `snapshots/${instance}.tar`).join(', ');
+    throw new LoggosError('busy', `Downloads of ${begun.length} snapshots were begun: resume or delete ${names}`, {
+      limit: begunMax,
+    });
+  }
+
   /** Somebody asked for it: retention leaves it alone from now on. */
   async keep(instance: number): Promise<void> {
     const entry = this.#find(instance);
@@ -218,6 +243,7 @@ export class Snapshots {
   async retain(): Promise<void> {
     const { clock, observer } = this.#options;
     for (const [instance, entry] of this.#beyondRetention()) {
+      if (this.#closed) return;
       if (entry.removing || entry.readerCount > 0) continue;
       if (entry.begunAt !== undefined && clock.monotonic() - entry.begunAt < begunMs) continue;
       // The newest verified one is what a rebuild begins from, however many unverified ones came after it (E3).
@@ -229,7 +255,9 @@ export class Snapshots {
     this.#scheduleRetention();
   }
 
+  /** Nothing is scheduled any more; a reader that is released later leaves no timer behind. */
   close(): void {
+    this.#closed = true;
     this.#cancelRetention?.();
   }
 
@@ -253,6 +281,7 @@ export class Snapshots {
 
   #begun(entry: Entry): void {
     entry.begunAt = this.#options.clock.monotonic();
+    entry.begunHere = true;
     this.#scheduleRetention();
   }
 
@@ -267,6 +296,7 @@ export class Snapshots {
     const { clock } = this.#options;
     this.#cancelRetention?.();
     this.#cancelRetention = undefined;
+    if (this.#closed) return;
     const begun = this.#beyondRetention().flatMap(([, entry]) =>
       entry.readerCount === 0 && entry.begunAt !== undefined ? [entry.begunAt] : [],
     );
@@ -293,6 +323,7 @@ export class Snapshots {
       readerCount: 0,
       removing: false,
       begunAt: undefined,
+      begunHere: false,
     });
     observer.report('debug', 'snapshot-listed', { instance });
   }
@@ -318,9 +349,18 @@ export async function readSealedManifest(disk: Disk, directory: string): Promise
   return readManifest(bytes);
 }
 
-async function* withCheck(blocks: AsyncIterable<Uint8Array>, check: () => void): AsyncGenerator<Uint8Array> {
+function isBegun({ readerCount, begunAt, begunHere }: Entry, now: number): boolean {
+  return readerCount > 0 || (begunHere && begunAt !== undefined && now - begunAt < begunMs);
+}
+
+async function* withCheck(
+  blocks: AsyncIterable<Uint8Array>,
+  check: () => void,
+  onEnd: () => void,
+): AsyncGenerator<Uint8Array> {
   for await (const block of blocks) {
     check();
     yield block;
   }
+  onEnd();
 }

@@ -238,6 +238,74 @@ test('of those made automatically the newest two stay, and one begun to be downl
   await world.manager.stop();
 });
 
+test('three downloads begun and not ended are the most; more are busy and say which to resume or delete', async () => {
+  const world = await openWorld();
+  const download = async (isWhole: boolean) => {
+    writeSome(world, 1);
+    const { instance } = await world.manager.createSnapshot('automatic');
+    const tar = await world.manager.openSnapshot(instance);
+    if (isWhole) await tarOf(tar);
+    await tar.release();
+    return instance;
+  };
+  for (let round = 0; round < 10; round += 1) await download(true);
+  assert.equal((await world.manager.listSnapshots()).length, 2);
+  const begun = [await download(false), await download(false), await download(false)];
+  const names = begun.map((instance) => `snapshots/${instance}.tar`).join(', ');
+  await assert.rejects(download(false), { code: 'busy', message: new RegExp(names) });
+  // Nothing is refused that makes no copy, nor what somebody asked to keep.
+  writeSome(world, 1);
+  await world.manager.createSnapshot('kept');
+  await world.manager.createSnapshot('automatic');
+  const [first] = begun;
+  await world.manager.removeSnapshot(first ?? 0);
+  await download(false);
+  await assert.rejects(download(false), { code: 'busy' });
+  world.clock.advance(3_600_001);
+  await download(false);
+  await world.manager.stop();
+});
+
+test('a reader that is released after the end leaves no timer', async () => {
+  const world = await openWorld();
+  const instances: number[] = [];
+  for (let round = 0; round < 4; round += 1) {
+    writeSome(world, 1);
+    instances.push((await world.manager.createSnapshot('automatic')).instance);
+    if (round === 0) await (await world.manager.openSnapshot(instances[0] ?? 0)).release();
+  }
+  const tar = await world.manager.openSnapshot(instances[0] ?? 0);
+  await world.manager.stop();
+  await tar.release();
+  await settle();
+  assert.equal(world.clock.timerCount, 0);
+});
+
+test('a full disk is told as such: a snapshot before it is begun, a configuration, a lock', async () => {
+  const locks = {
+    acquire: async () => {
+      throw Object.assign(new Error('ENOSPC: /secret/place'), { code: 'ENOSPC' });
+    },
+    isLive: async () => false,
+  };
+  const world = await openWorld({ locks });
+  writeSome(world, 25);
+  await world.manager.createSnapshot();
+  await assert.rejects(world.manager.openSnapshot(26), { code: 'no-room', message: /^[^/]*$/ });
+  writeSome(world, 5);
+  await level(world);
+  world.memory.capacityBytes = world.memory.usedBytes + 1_000_000;
+  await assert.rejects(world.manager.createSnapshot(), { code: 'no-room', message: /needs \d+ bytes/ });
+  assert.deepEqual(await world.disk.list(`${databaseDirectory}/snapshots`), ['26']);
+  world.memory.capacityBytes = world.memory.usedBytes;
+  await assert.rejects(world.manager.createSnapshot(), { code: 'no-room' });
+  await assert.rejects(world.manager.configure({ holdCount: 5 }), { code: 'no-room', message: /^[^/]*$/ });
+  world.memory.capacityBytes = Number.POSITIVE_INFINITY;
+  await world.manager.configure({ holdCount: 5 });
+  await world.manager.createSnapshot();
+  await world.manager.stop();
+});
+
 test('a snapshot whose manifest or layout is damaged is not given out', async () => {
   const world = await openWorld();
   writeSome(world, 21);
