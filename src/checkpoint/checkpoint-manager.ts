@@ -43,6 +43,8 @@ export interface CheckpointManagerOptions {
   readonly onRot?: (error: unknown) => void;
   /** See `SelfSealer`. */
   readonly selfSealBytesMin?: number;
+  /** See `SelfSealer`. */
+  copiedBytes?(): number;
 }
 
 /** As `GET /v1/checkpoint` shows it. */
@@ -121,6 +123,7 @@ export class CheckpointManager {
       isAlone: () => options.isAlone(),
       hold: (instance) => this.cleaner.hold(instance, 'until-released'),
       ...(options.selfSealBytesMin === undefined ? {} : { logBytesMin: options.selfSealBytesMin }),
+      ...(options.copiedBytes === undefined ? {} : { copiedBytes: () => options.copiedBytes?.() ?? 0 }),
       ...(onRot === undefined ? {} : { onRot }),
     });
     this.cleaner = new Cleaner({

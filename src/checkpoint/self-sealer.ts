@@ -32,6 +32,8 @@ export interface SelfSealerOptions {
   isAlone(): boolean;
   /** Keeps the log from an instance on until it is released. */
   hold(instance: number): LogHold;
+  /** Bytes of the checkpoint that a snapshot copies and cannot link; default: all of its files. */
+  copiedBytes?(): number;
   /** Log that is worth a snapshot, at least; default 1 GiB. */
   readonly logBytesMin?: number;
   /** A snapshot just made did not verify: the checkpoint itself is rotten, or the disk lies. */
@@ -39,8 +41,8 @@ export interface SelfSealerOptions {
 }
 
 /**
- * In a group of one, seals and verifies a snapshot whenever the log since the last exceeds max(1 GiB, half of the
- * checkpoint's bytes), so that a checkpoint that rots can be rebuilt from it and the log. The first is sealed as soon as
+ * In a group of one, seals and verifies a snapshot whenever the log since the last exceeds max(1 GiB, half of the bytes
+ * that it copies), so that a checkpoint that rots can be rebuilt from it and the log. The first is sealed as soon as
  * the Cleaner would drop log if there were one: until it is verified the log is all that a rebuild has.
  */
 export class SelfSealer {
@@ -187,6 +189,8 @@ export class SelfSealer {
   }
 
   async #checkpointBytes(): Promise<number> {
+    const copied = this.#options.copiedBytes?.();
+    if (copied !== undefined) return copied;
     const files = await listFiles(this.#options.disk, this.#options.checkpointDirectory);
     return files.reduce((sum, file) => sum + file.bytes, 0);
   }

@@ -109,6 +109,8 @@ async function openParts(options: OpenDatabaseOptions, opened: (() => Promise<vo
     logSize: () => ({ segments: log.segmentCount, bytes: log.bytes }),
     isAlone: () => true,
     selfSealBytesMin: configuration.selfSealBytes,
+    // History is linked once it is sealed: what costs is the database (half of documents.sqlite).
+    copiedBytes: () => machine.checkpointHead.databaseBytes,
     onBroken: (error) => damage.broken(error.message),
     onRot: (error) => damage.found(error instanceof Error ? error.message : String(error)),
   });
