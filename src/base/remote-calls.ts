@@ -1,6 +1,7 @@
 import { InvariantError } from './assert.ts';
 import { DiskError } from './disk.ts';
 import { LoggosError } from './errors.ts';
+import { TransientMap } from './transient-map.ts';
 
 /** A message port or a worker, as far as calls need one. */
 export interface CallPort {
@@ -49,7 +50,7 @@ export function serveCalls(port: CallPort, handlers: Handlers): void {
 /** The calling side: each call is a promise; errors arrive as the types they were thrown as. */
 export class RemoteCalls {
   readonly #port: CallPort;
-  readonly #waiting = new Map<number, PromiseWithResolvers<unknown>>();
+  readonly #waiting = new TransientMap<number, PromiseWithResolvers<unknown>>();
   #lastCall = 0;
   #closed: Error | undefined;
 

@@ -1,4 +1,5 @@
 import { assert } from '../base/assert.ts';
+import { TransientMap } from '../base/transient-map.ts';
 import type { Fingerprint, MachineValue } from '../statemachine/state-machine.ts';
 import type { CheckpointHead, CheckpointStore, HistoryFileInfo } from './store/checkpoint-store.ts';
 import { InOrder } from './store/in-order.ts';
@@ -31,7 +32,7 @@ export class CheckpointReplay {
   #head: CheckpointHead;
   #waiting: Waiting[] = [];
   /** Of every instance handed in since the last commit. */
-  readonly #executions = new Map<number, Promise<Fingerprint>>();
+  readonly #executions = new TransientMap<number, Promise<Fingerprint>>();
   #drainIsAsked = false;
   /** The last instance handed in. */
   #lastAsked: number;

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Clock } from '../base/clock.ts';
+import { TransientMap } from '../base/transient-map.ts';
 
 const sweepMs = 1_000;
 
@@ -12,7 +13,7 @@ export class SilentSockets {
   readonly #silentMax: number;
   readonly #clock: Clock;
   /** In the order of arrival, with the time of it. */
-  readonly #since = new Map<Socket, number>();
+  readonly #since = new TransientMap<Socket, number>();
   #cancelSweep: (() => void) | undefined;
 
   constructor(silentMs: number, silentMax: number, clock: Clock) {

@@ -1,4 +1,5 @@
 import { assert } from '../base/assert.ts';
+import { TransientMap } from '../base/transient-map.ts';
 import type { LogRecord } from './log.ts';
 import { decides } from './segment-index.ts';
 
@@ -7,7 +8,7 @@ const compactAfter = 1024;
 /** The newest durable records, up to a number of bytes: what followers and the Replayer ask for is nearly always here. */
 export class RecentRecords {
   readonly #bytesMax: number;
-  readonly #records = new Map<number, LogRecord>();
+  readonly #records = new TransientMap<number, LogRecord>();
   /** In the order of arrival from `#oldest` on; one that is not in `#records` any more is passed over. */
   #arrivals: LogRecord[] = [];
   #oldest = 0;

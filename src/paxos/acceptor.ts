@@ -1,3 +1,4 @@
+import type { TransientMap } from '../base/transient-map.ts';
 import { type Ballot, compareBallots, type ReplicaId } from './ballot.ts';
 import type { Accept, AcceptedInstance, CannotTellProof, Confirm, Prepare, Promised } from './messages.ts';
 import type { CoreOutput } from './outputs.ts';
@@ -12,7 +13,7 @@ export const aheadMax = 4096;
 export interface AcceptorState {
   /** Never goes back (A3); every accepted ballot is at most this. */
   promised: Ballot;
-  readonly accepted: Map<number, AcceptedInstance>;
+  readonly accepted: TransientMap<number, AcceptedInstance>;
   /** Instances whose record was lost to damage or might have been: neither accepted nor never (A6). */
   readonly cannotTell: Map<number, CannotTellProof>;
   readonly cannotTellAbove: { readonly instance: number; readonly proof: CannotTellProof } | undefined;

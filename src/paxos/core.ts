@@ -3,7 +3,9 @@
  * disk; whoever drives it performs the outputs in order and feeds answers back, those of the member to itself like any
  * other's.
  */
+
 import { assert, unreachable } from '../base/assert.ts';
+import { TransientMap } from '../base/transient-map.ts';
 import { type AcceptorState, aheadMax, forget, holds, onAccept, onConfirm, onPrepare, promise } from './acceptor.ts';
 import { type Ballot, compareBallots, type ReplicaId } from './ballot.ts';
 import { membershipIn } from './chosen-value.ts';
@@ -63,13 +65,13 @@ export function createCore(boot: CoreBoot): CoreState {
     memberships: createMembershipHistory(boot.memberships),
     acceptor: {
       promised: boot.promised,
-      accepted: new Map(),
+      accepted: new TransientMap(),
       cannotTell: new Map(boot.cannotTell.map(({ instance, proof }) => [instance, proof])),
       cannotTellAbove: boot.cannotTellAbove,
     },
-    learner: { chosenTo: boot.chosenTo, ahead: new Map(), noticed: new Map() },
+    learner: { chosenTo: boot.chosenTo, ahead: new TransientMap(), noticed: new TransientMap() },
     leader: leading.createLeader(),
-    reads: { rounds: new Map() },
+    reads: { rounds: new TransientMap() },
   };
   for (const record of boot.records) {
     const { kind, instance, ballot, value } = record;

@@ -1,4 +1,5 @@
 import { assert } from '../base/assert.ts';
+import { TransientMap } from '../base/transient-map.ts';
 import { type Ballot, ballotZero, compareBallots, type ReplicaId } from './ballot.ts';
 import { encodeChosenValue } from './chosen-value.ts';
 import { type MembershipHistory, pipelineWindow, ruling } from './membership.ts';
@@ -21,7 +22,7 @@ export interface LeaderState {
   nextInstance: number;
   /** The first instance with nothing older in it. Once it is applied, all that was chosen before is as well (C2). */
   openingInstance: number | undefined;
-  readonly proposals: Map<number, { readonly value: Uint8Array; readonly acceptedBy: Set<ReplicaId> }>;
+  readonly proposals: TransientMap<number, { readonly value: Uint8Array; readonly acceptedBy: Set<ReplicaId> }>;
 }
 
 export function createLeader(): LeaderState {
@@ -33,7 +34,7 @@ export function createLeader(): LeaderState {
     promisedBy: new Set(),
     nextInstance: 0,
     openingInstance: undefined,
-    proposals: new Map(),
+    proposals: new TransientMap(),
   };
 }
 

@@ -1,3 +1,4 @@
+import type { TransientMap } from '../base/transient-map.ts';
 import { type Ballot, compareBallots } from './ballot.ts';
 
 export interface ChosenInstance {
@@ -11,9 +12,9 @@ export interface LearnerState {
   /** maxChosenInstance: this one and all before it are known to be chosen, with their values. */
   chosenTo: number;
   /** Chosen values beyond a gap. */
-  readonly ahead: Map<number, ChosenInstance>;
+  readonly ahead: TransientMap<number, ChosenInstance>;
   /** Chosen notices whose value is not in hand: the ballot that was chosen. */
-  readonly noticed: Map<number, Ballot>;
+  readonly noticed: TransientMap<number, Ballot>;
 }
 
 /** Takes a value known to be chosen; gives those that can now be executed, in order. */

@@ -1,3 +1,4 @@
+import type { TransientMap } from '../base/transient-map.ts';
 import type { ReplicaId } from './ballot.ts';
 import { isQuorum } from './quorum.ts';
 
@@ -6,7 +7,7 @@ import { isQuorum } from './quorum.ts';
  * answered at what was known chosen when the round started.
  */
 export interface ReadIndexState {
-  readonly rounds: Map<number, { readonly instance: number; readonly confirmedBy: Set<ReplicaId> }>;
+  readonly rounds: TransientMap<number, { readonly instance: number; readonly confirmedBy: Set<ReplicaId> }>;
 }
 
 /** Counts a confirmation; gives the instance to read at once a quorum has confirmed the round. */

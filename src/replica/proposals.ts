@@ -1,4 +1,5 @@
 import { LoggosError } from '../base/errors.ts';
+import { TransientMap } from '../base/transient-map.ts';
 import type { ReplicaLimits } from './limits.ts';
 
 /** What the log may add to a proposal, at most: the record's head and the value's, where it goes alone. */
@@ -44,8 +45,8 @@ interface InFlight {
 export class Proposals {
   readonly #limits: ReplicaLimits;
   /** By machine, in order of arrival; machines take turns. */
-  readonly #waiting = new Map<number, Waiter[]>();
-  readonly #inFlight = new Map<number, InFlight>();
+  readonly #waiting = new TransientMap<number, Waiter[]>();
+  readonly #inFlight = new TransientMap<number, InFlight>();
   #waitingCount = 0;
   #waitingBytes = 0;
   #inFlightBytes = 0;
