@@ -264,7 +264,7 @@ test('a checkpoint without a base or a log behind it is not rebuilt into less th
   assert.ok(existsSync(join(await machineOf(copy), 'history')), 'what is left is left alone');
 });
 
-test('a checkpoint that is gone below a log that begins later is refused or rebuilt, never taken for a new one', async (context) => {
+test('a checkpoint that is gone below a log that begins later is refused, never taken for a new one', async (context) => {
   const { server } = await stoppedServer(context);
   await server.start();
   const directory = await temporaryDirectory(context);
@@ -282,17 +282,18 @@ test('a checkpoint that is gone below a log that begins later is refused or rebu
       await copy.kill();
     }
     await rm(await machineOf(copy), { recursive: true });
-    for (let boot = 0; boot < 2; boot++) await isRefusedOrRebuilt(copy);
+    // It seals a base of its own soon after its start, sometimes before the kill: without one nothing can be rebuilt.
+    await rm(join(copy.data, main, 'snapshots'), { recursive: true, force: true });
+    for (let boot = 0; boot < 2; boot++) await isRefused(copy);
   }
 });
 
-async function isRefusedOrRebuilt(server: ServerProcess): Promise<void> {
+async function isRefused(server: ServerProcess): Promise<void> {
   await server.start(30_000, '/livez');
   for (const path of ['documents/things/t1', 'documents/things/t1?consistency=local', 'documents/things']) {
     const answer = await request(`${server.url}/v1/${path}`);
-    // A restored copy seals a base soon after its start: where it came to that, nothing is missing.
-    if (answer.status === 200) assert.ok(answer.text.includes(markerOf(1)), answer.text);
-    else assert.equal((JSON.parse(answer.text) as { code: string }).code, 'checkpoint-damaged', answer.text);
+    assert.equal(answer.status, 503, `${path}: ${answer.text}`);
+    assert.equal((JSON.parse(answer.text) as { code: string }).code, 'checkpoint-damaged');
     assert.ok(!answer.text.includes(server.data), answer.text);
   }
   const readiness = await request(`${server.url}/readyz?verbose`);

@@ -94,7 +94,7 @@ test('a restore that is killed at any moment leaves nothing that starts half, an
       if (turn > killCount - startEvery) assert.equal(await isWholeOrRefused(data), true);
     }
   }
-  assert(counts.killed >= killCount / 3, JSON.stringify(counts));
+  assert(counts.killed > killCount / 2, JSON.stringify(counts));
   assert(counts.unfinished > 0, `some were cut in the middle: ${JSON.stringify(counts)}`);
   context.diagnostic(`a restore takes ${wholeMs} ms; ${JSON.stringify(counts)}`);
 });
