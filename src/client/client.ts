@@ -1,42 +1,13 @@
+import type { z } from 'zod';
+import type { checkpointStatus, clusterStatus, digestAnswer } from '../api/cluster.ts';
 import { Documents } from './documents.ts';
 import { Events } from './events.ts';
 import { type ClientOptions, Requests } from './requests.ts';
 import { Snapshots } from './snapshots.ts';
 
 /** A replica's own account of its checkpoint and log, as `/v1/checkpoint` gives it. */
-export interface CheckpointSummary {
-  readonly minChosenInstance: number;
-  readonly checkpointInstance: number;
-  readonly maxChosenInstance: number;
-  readonly appliedInstance: number;
-  readonly holdCount: number;
-  readonly holdBytes: number;
-  readonly holdSeconds: number;
-  readonly log: { readonly segments: number; readonly bytes: number };
-  readonly replayer: { readonly state: string; readonly lag: number };
-  readonly cleaner: { readonly state: string };
-  readonly transfers: readonly Readonly<Record<string, unknown>>[];
-  readonly digest: string;
-}
-
-export interface ClusterSummary {
-  readonly clusterId: string;
-  readonly historyId: string;
-  readonly database: string;
-  readonly self: string;
-  readonly leader: string | null;
-  readonly ballot: string;
-  readonly members: readonly {
-    readonly id: number;
-    readonly name: string;
-    readonly role: string;
-    readonly address: string;
-    readonly state: string;
-    readonly appliedInstance: number;
-    readonly lag: number;
-    readonly lastSeen: string | null;
-  }[];
-}
+export type CheckpointSummary = z.infer<typeof checkpointStatus>;
+export type ClusterSummary = z.infer<typeof clusterStatus>;
 
 /**
  * Talks to Loggos over REST.
@@ -67,12 +38,7 @@ export class Client {
   }
 
   /** Chain and digest at an instance; without one, of what is applied when the request arrives. */
-  digest(instance?: number): Promise<{
-    readonly instance: number;
-    readonly position: number;
-    readonly chain: string;
-    readonly digest: string;
-  }> {
+  digest(instance?: number): Promise<z.infer<typeof digestAnswer>> {
     return this.#requests.json('GET', '/digest', { query: { instance } });
   }
 

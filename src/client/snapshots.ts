@@ -1,15 +1,10 @@
+import type { z } from 'zod';
+import type { snapshotInfo } from '../api/cluster.ts';
 import { ProblemError } from './problem-error.ts';
 import type { Requests } from './requests.ts';
 
 /** A sealed copy of the checkpoint, at the server. */
-export interface SnapshotSummary {
-  readonly instance: number;
-  readonly position: number;
-  readonly time: string;
-  readonly bytes: number;
-  readonly digest: string;
-  readonly locks: number;
-}
+export type SnapshotSummary = z.infer<typeof snapshotInfo>;
 
 /** A download that can be taken up where it broke. */
 export interface SnapshotDownload {

@@ -1,26 +1,11 @@
-/** What of an event line the envelope takes. */
-interface EventLine {
-  readonly position: number;
-  readonly time: string;
-  readonly operation: string;
-  readonly revision: number;
-  readonly id?: string;
-  readonly actor?: string;
-  readonly collection?: string;
-  readonly documentId?: string;
-  readonly type?: string | null;
-  readonly metadata?: Readonly<Record<string, unknown>>;
-  readonly idempotencyKey?: string;
-  readonly document?: unknown;
-  readonly patch?: unknown;
-}
+import { parseEventLine } from '../documents/machine/event-line.ts';
 
 /** Extension names are lower-case letters and digits, by the specification. */
 const extensionPattern = /^[a-z0-9]{1,20}$/;
 
 /** A CloudEvents 1.0 envelope of an event line. */
 export function cloudEvent(database: string, line: string): Record<string, unknown> {
-  const event = JSON.parse(line) as EventLine;
+  const event = parseEventLine(line);
   const { position, time, operation, revision, collection = '', documentId = '', actor, idempotencyKey } = event;
   const envelope: Record<string, unknown> = {
     specversion: '1.0',

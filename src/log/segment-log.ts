@@ -117,9 +117,9 @@ export class SegmentLog implements Log {
   }
 
   async append(records: readonly LogRecord[]): Promise<void> {
-    const parts = [...partsOf(records, this.#parts.appendBytesMax)];
-    if (parts.length === 1) return this.#enqueue(records, undefined);
-    await Promise.all(parts.map((part) => this.#enqueue(part, undefined)));
+    const { appendBytesMax } = this.#parts;
+    if (records.length === 1 || bytesOf(records) <= appendBytesMax) return this.#enqueue(records, undefined);
+    await Promise.all([...partsOf(records, appendBytesMax)].map((part) => this.#enqueue(part, undefined)));
   }
 
   chosenTo(instance: number): void {
@@ -441,7 +441,7 @@ function* partsOf(records: readonly LogRecord[], bytesMax: number): Generator<re
     }
     bytes += one;
   }
-  yield first === 0 ? records : records.slice(first);
+  yield records.slice(first);
 }
 
 function stopped(cause: Error): LoggosError {

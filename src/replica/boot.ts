@@ -27,13 +27,7 @@ export interface BootFacts {
 /** The core as it stands at the checkpoint; what the log proves beyond is replayed into it. */
 export function bootCore(facts: BootFacts): CoreState {
   const { identity, log, checkpointInstance } = facts;
-  // The Cleaner never gets ahead of the checkpoint: it was lost or rolled back since, and what lies between is nowhere.
-  if (log.firstInstance > checkpointInstance + 1 && log.lastInstance > checkpointInstance) {
-    throw new LoggosError('checkpoint-damaged', 'The log begins after the end of the checkpoint.', {
-      firstInstance: log.firstInstance,
-      checkpointInstance,
-    });
-  }
+  refuseLostCheckpoint(log, checkpointInstance);
   const above = log.above.filter((found) => instanceOf(found) > checkpointInstance);
   const cannotTell = above.filter((found) => found.state === 'cannot-tell');
   const boot: CoreBoot = {
@@ -52,6 +46,17 @@ export function bootCore(facts: BootFacts): CoreState {
   if (log.cannotTellAbove === undefined) return createCore(boot);
   const proof = log.cannotTellAboveProof ?? 'damaged';
   return createCore({ ...boot, cannotTellAbove: { instance: log.cannotTellAbove, proof } });
+}
+
+/**
+ * The Cleaner never gets ahead of the checkpoint. One that ends below what the log begins with was lost or rolled back
+ * since: what lies between is nowhere, and would be answered as never written.
+ * @throws LoggosError `checkpoint-damaged`
+ */
+export function refuseLostCheckpoint({ firstInstance, lastInstance }: LogBoot, checkpointInstance: number): void {
+  if (firstInstance <= checkpointInstance + 1 || lastInstance <= checkpointInstance) return;
+  const facts = { firstInstance, checkpointInstance };
+  throw new LoggosError('checkpoint-damaged', 'The log begins after the end of the checkpoint.', facts);
 }
 
 /** Whoever is not in the membership under this very incarnation has no vote (A4). @throws LoggosError */

@@ -12,6 +12,7 @@ import { WorkerCheckpointReader } from '../documents/store/worker-reader.ts';
 import { WorkerCheckpointStore } from '../documents/store/worker-store.ts';
 import { TailAndCheckpointReader } from '../documents/tail-and-checkpoint-reader.ts';
 import type { Log, LogBoot } from '../log/log.ts';
+import { refuseLostCheckpoint } from '../replica/boot.ts';
 import { Replica } from '../replica/replica.ts';
 import { Machines } from '../statemachine/machines.ts';
 import { systemClock } from '../system/clock.ts';
@@ -200,10 +201,7 @@ async function openMachineAndLog(
  */
 function refuseGap(boot: LogBoot, checkpointInstance: number, { group: { group } }: CurrentCheckpoint): void {
   const facts = { checkpointInstance, firstInstance: boot.firstInstance };
-  // The Cleaner never gets ahead of the checkpoint.
-  if (boot.firstInstance > checkpointInstance + 1 && boot.lastInstance > checkpointInstance) {
-    throw new LoggosError('checkpoint-damaged', 'The log begins after the end of the checkpoint.', facts);
-  }
+  refuseLostCheckpoint(boot, checkpointInstance);
   if (group === undefined) return;
   if (presentHistory(group).forkInstance > checkpointInstance) {
     throw new LoggosError('checkpoint-damaged', 'The checkpoint ends before what was restored into it.', facts);
