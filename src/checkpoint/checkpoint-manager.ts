@@ -80,6 +80,7 @@ export class CheckpointManager {
   readonly #snapshots: Snapshots;
   readonly #sealer: SnapshotSealer;
   readonly #selfSealer: SelfSealer;
+  readonly #stopping = new AbortController();
   #configuration: CheckpointConfiguration;
   #configuring: Promise<unknown> = Promise.resolve();
 
@@ -108,6 +109,7 @@ export class CheckpointManager {
       group: current.group,
       replayer: this.replayer,
       snapshots,
+      stopping: this.#stopping.signal,
     });
     this.#selfSealer = new SelfSealer({
       disk,
@@ -120,6 +122,7 @@ export class CheckpointManager {
       sealer: this.#sealer,
       snapshots,
       checkpointDirectory: current.directory,
+      stopping: this.#stopping.signal,
       isAlone: () => options.isAlone(),
       hold: (instance) => this.cleaner.hold(instance, 'until-released'),
       ...(options.selfSealBytesMin === undefined ? {} : { logBytesMin: options.selfSealBytesMin }),
@@ -153,8 +156,14 @@ export class CheckpointManager {
     this.cleaner.notify();
   }
 
+  /** Gives up what may take long and is worth nothing half done: seals and verifications. `stop` follows. */
+  beginStop(): void {
+    if (!this.#stopping.signal.aborted) this.#stopping.abort(new LoggosError('stopped', 'The replica is stopping.'));
+  }
+
   /** Resolves when nothing of it runs any more. The machines and the log are closed after it. */
   async stop(): Promise<void> {
+    this.beginStop();
     this.#snapshots.close();
     await Promise.all([this.replayer.stop(), this.cleaner.stop()]);
     await this.#sealer.settle();

@@ -104,12 +104,13 @@ export async function hashAndSync(
 }
 
 /** Copies into a new file; the caller syncs it. */
-export async function copyFile(disk: Disk, from: string, to: string): Promise<void> {
+export async function copyFile(disk: Disk, from: string, to: string, signal?: AbortSignal): Promise<void> {
   await withFile(disk, from, 'read', async (source) => {
     const bytes = await source.size();
     await withFile(disk, to, 'create', async (target) => {
       let offset = 0;
       for await (const block of readBlocks(source, from, 0, bytes - 1)) {
+        signal?.throwIfAborted();
         await writeAll(target, to, offset, block);
         offset += block.byteLength;
       }

@@ -19,6 +19,8 @@ export interface InstallOptions {
   readonly database: string;
   /** A snapshot that is not newer is refused (F2). A rebuild of a rotten checkpoint passes 0. */
   readonly newerThan: number;
+  /** Looked at until the switch begins. */
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -28,13 +30,14 @@ export interface InstallOptions {
  * @throws LoggosError `snapshot-damaged`, `wrong-cluster`, `not-found`
  */
 export async function installSnapshot(options: InstallOptions): Promise<{ readonly install: number }> {
-  const { disk, databaseDirectory, machines } = options;
+  const { disk, databaseDirectory, machines, signal } = options;
   const incoming = incomingDirectory(databaseDirectory, options.incomingId);
   const sealed = await readSealedManifest(disk, incoming);
   checkInstallable(sealed.manifest, options);
   // Hashed when they came, and again now: what rotted since is not switched to.
-  await checkFiles(disk, incoming, sealed.manifest);
-  await verifyContents(disk, incoming, sealed, machines);
+  await checkFiles(disk, incoming, sealed.manifest, () => signal?.throwIfAborted());
+  await verifyContents(disk, incoming, sealed, machines, signal);
+  signal?.throwIfAborted();
   await loadMachines(incoming, sealed.manifest, machines);
   await disk.remove(`${incoming}/${manifestName}`);
   await syncTree(disk, incoming);

@@ -29,6 +29,8 @@ export interface RebuildOptions {
   readonly database: string;
   readonly clusterId: string;
   readonly machines: readonly FilesMachine[];
+  /** Once it is aborted, the rebuild ends soon with its reason, and what it has copied is gone. */
+  readonly signal?: AbortSignal;
   /** Opens the log as a boot from a checkpoint at that instance would. */
   openLog(checkpointInstance: number): Promise<RebuildLog>;
 }
@@ -49,6 +51,7 @@ export async function rebuildCheckpoint(options: RebuildOptions): Promise<Rebuil
   const { observer } = options;
   let newestWholeSnapshot: number | undefined;
   for (const candidate of await candidates(options)) {
+    options.signal?.throwIfAborted();
     const { instance } = candidate.sealed.manifest;
     if (!(await reaches(options, instance))) {
       // Older ones are out of its reach all the more; whether this one could be restored is worth knowing.
@@ -65,6 +68,7 @@ export async function rebuildCheckpoint(options: RebuildOptions): Promise<Rebuil
       observer.report('error', 'rebuild-snapshot-unfit', { snapshot: instance, error: error.message });
     }
   }
+  options.signal?.throwIfAborted();
   const install = await beginAgain(options);
   if (install === undefined) return { done: false, newestWholeSnapshot };
   observer.report('warn', 'checkpoint-rebuilt', { install, snapshot: 'none: from the log alone' });
@@ -101,7 +105,7 @@ async function reaches({ openLog }: RebuildOptions, instance: number): Promise<b
 }
 
 async function installCandidate(options: RebuildOptions, { directory, sealed }: Candidate): Promise<number> {
-  const { disk, databaseDirectory, observer } = options;
+  const { disk, databaseDirectory, observer, signal } = options;
   const { instance } = sealed.manifest;
   const incomingId = `rebuild-${instance}`;
   const incoming = incomingDirectory(databaseDirectory, incomingId);
@@ -111,6 +115,7 @@ async function installCandidate(options: RebuildOptions, { directory, sealed }: 
   let told = 0;
   try {
     await copySnapshot(disk, directory, incoming, (bytes) => {
+      signal?.throwIfAborted();
       doneBytes += bytes;
       const percent = Math.floor((100 * doneBytes) / Math.max(1, totalBytes));
       if (percent < told + progressEvery) return;

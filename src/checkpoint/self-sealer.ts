@@ -36,6 +36,8 @@ export interface SelfSealerOptions {
   copiedBytes?(): number;
   /** Log that is worth a snapshot, at least; default 1 GiB. */
   readonly logBytesMin?: number;
+  /** Aborted when the replica stops: a verification is given up. */
+  readonly stopping: AbortSignal;
   /** A snapshot just made did not verify: the checkpoint itself is rotten, or the disk lies. */
   readonly onRot?: (error: unknown) => void;
 }
@@ -139,9 +141,9 @@ export class SelfSealer {
 
   /** One that is not what it says is of no use, and says that the checkpoint is rotten. */
   async #verify(instance: number): Promise<void> {
-    const { snapshots, disk, clock, random, machines, onRot } = this.#options;
+    const { snapshots, disk, clock, random, machines, onRot, stopping: signal } = this.#options;
     try {
-      await verifySnapshot(`${snapshots.directory}/${instance}`, { disk, clock, random, machines });
+      await verifySnapshot(`${snapshots.directory}/${instance}`, { disk, clock, random, machines, signal });
     } catch (error) {
       if (error instanceof LoggosError && error.code.endsWith('-damaged')) {
         onRot?.(error);

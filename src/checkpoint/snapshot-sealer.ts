@@ -33,6 +33,8 @@ export interface SealerOptions {
   readonly group: GroupFile;
   readonly replayer: Replayer;
   readonly snapshots: Snapshots;
+  /** Aborted when the replica stops, with a reason that clients are told: what is being sealed is given up. */
+  readonly stopping: AbortSignal;
 }
 
 /** `kept` stays until it is deleted; `automatic` may be dropped when newer ones are there. */
@@ -93,10 +95,11 @@ export class SnapshotSealer {
   }
 
   async #sealOrReuse(kind: SealKind): Promise<SnapshotInfo> {
-    const { log, replayer, snapshots, disk, random, observer } = this.#options;
+    const { log, replayer, snapshots, disk, random, observer, stopping } = this.#options;
+    stopping.throwIfAborted();
     const applied = log.appliedInstance;
     if (applied === 0) throw new LoggosError('not-found', 'Nothing was written yet: there is nothing to snapshot');
-    await replayer.advanceTo(applied);
+    await beforeStop(replayer.advanceTo(applied), stopping);
     const newest = snapshots.newestInstance;
     if (newest !== undefined && newest >= replayer.lastWriteInstance) return this.#give(newest, kind);
     if (kind === 'automatic') snapshots.checkBegun();
@@ -108,7 +111,7 @@ export class SnapshotSealer {
       if (!snapshots.has(copy.instance)) await this.#finish(sealing, copy, kind);
       return await this.#give(copy.instance, kind);
     } catch (error) {
-      observer.report('error', 'seal-failed', { error: String(error) });
+      if (!stopping.aborted) observer.report('error', 'seal-failed', { error: String(error) });
       throw error;
     } finally {
       await disk.removeTree(sealing).catch(() => undefined);
@@ -158,10 +161,11 @@ export class SnapshotSealer {
   }
 
   async #copyFile(from: string, file: CheckpointFile, to: string): Promise<void> {
-    const { disk } = this.#options;
-    if (file.copyTo !== undefined) await file.copyTo(to);
+    const { disk, stopping } = this.#options;
+    stopping.throwIfAborted();
+    if (file.copyTo !== undefined) await file.copyTo(to, stopping);
     else if (file.sealed) await disk.link(from, to);
-    else await copyFile(disk, from, to);
+    else await copyFile(disk, from, to, stopping);
   }
 
   /** Hashes, manifest, layout; everything synced; then the name. */
@@ -179,13 +183,13 @@ export class SnapshotSealer {
   }
 
   async #writeManifest(sealing: string, copy: Copy): Promise<SealedManifest> {
-    const { disk, database, group } = this.#options;
+    const { disk, database, group, stopping } = this.#options;
     const present = group.group;
     assert(present !== undefined, 'a checkpoint that covers an instance has a group.json', { instance: copy.instance });
     await writeNewFile(disk, `${sealing}/${groupFileName}`, printGroup(groupAt(present, copy.instance)));
     const files: ManifestFile[] = [];
     for (const name of [groupFileName, ...copy.names].sort()) {
-      files.push({ name, ...(await hashAndSync(disk, `${sealing}/${name}`)) });
+      files.push({ name, ...(await hashAndSync(disk, `${sealing}/${name}`, () => stopping.throwIfAborted())) });
     }
     const { id: historyId, parent } = presentHistory(present);
     const sealed = printManifest({
@@ -203,6 +207,18 @@ export class SnapshotSealer {
     });
     await writeNewFile(disk, `${sealing}/${manifestName}`, sealed.bytes);
     return sealed;
+  }
+}
+
+/** Rejects with the signal's reason as soon as it is aborted; the work goes on by itself. */
+async function beforeStop<Value>(work: Promise<Value>, signal: AbortSignal): Promise<Value> {
+  const aborted = Promise.withResolvers<never>();
+  const abort = (): void => aborted.reject(signal.reason);
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    return await Promise.race([work, aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', abort);
   }
 }
 

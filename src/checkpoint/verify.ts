@@ -28,6 +28,8 @@ export interface VerifyOptions {
   /** Where a tar is unpacked for the machines to read; removed afterwards. Default: beside the tar. */
   readonly scratchDirectory?: string;
   readonly onProgress?: (doneBytes: number, totalBytes: number) => void;
+  /** Once it is aborted, the verification ends soon with its reason. */
+  readonly signal?: AbortSignal;
 }
 
 /** What was read whole and found to be what it says. */
@@ -83,13 +85,14 @@ export async function verifyContents(
   directory: string,
   { manifest }: SealedManifest,
   machines: readonly FilesMachine[],
+  signal?: AbortSignal,
 ): Promise<Group> {
   const group = await readGroupOf(disk, directory, manifest);
   for (const claimed of manifest.machines) {
     const machine = machines.find(({ id }) => id === claimed.id);
     if (machine === undefined) throw refuse(`It holds machine ${claimed.id}, which is not registered here`);
     const files = machineFiles(manifest, machine.id).map(({ name, bytes }) => ({ name, bytes, sealed: false }));
-    const found = await machine.verifyCheckpointState?.(machineDirectory(directory, machine.id), files);
+    const found = await machine.verifyCheckpointState?.(machineDirectory(directory, machine.id), files, signal);
     if (found === undefined) continue;
     const fingerprint = Buffer.from(found.fingerprint).toString('base64url');
     const isFirst = claimed === manifest.machines[0];
@@ -124,7 +127,7 @@ export async function checkFiles(
 }
 
 async function verifyTar(path: string, bytes: number, options: VerifyOptions): Promise<VerifyReport> {
-  const { disk, clock, random, machines, onProgress } = options;
+  const { disk, clock, random, machines, onProgress, signal } = options;
   const directory = `${options.scratchDirectory ?? `${path}.verifying`}-${randomId(random)}`;
   let done = 0;
   try {
@@ -133,11 +136,12 @@ async function verifyTar(path: string, bytes: number, options: VerifyOptions): P
       clock,
       directory,
       onBytes: (count) => {
+        signal?.throwIfAborted();
         done += count;
         onProgress?.(done, bytes);
       },
     });
-    await verifyContents(disk, directory, sealed, machines);
+    await verifyContents(disk, directory, sealed, machines, signal);
     onProgress?.(bytes, bytes);
     return { kind: 'snapshot', manifest: sealed.manifest, seal: sealed.seal, bytes };
   } finally {
@@ -146,16 +150,17 @@ async function verifyTar(path: string, bytes: number, options: VerifyOptions): P
 }
 
 async function verifyDirectory(directory: string, options: VerifyOptions): Promise<VerifyReport> {
-  const { disk, machines, onProgress } = options;
+  const { disk, machines, onProgress, signal } = options;
   const sealed = await readSealedManifest(disk, directory);
   const total = contentBytes(sealed.manifest);
   await checkListed(disk, directory, sealed.manifest);
   let done = 0;
   await checkFiles(disk, directory, sealed.manifest, (bytes) => {
+    signal?.throwIfAborted();
     done += bytes;
     onProgress?.(done, total);
   });
-  await verifyContents(disk, directory, sealed, machines);
+  await verifyContents(disk, directory, sealed, machines, signal);
   return { kind: 'snapshot', manifest: sealed.manifest, seal: sealed.seal, bytes: total };
 }
 
@@ -182,7 +187,7 @@ async function verifyDataDirectory(dataDirectory: string, options: VerifyOptions
 async function verifyCheckpoint(
   databaseDirectory: string,
   name: string,
-  { disk, machines, onProgress }: VerifyOptions,
+  { disk, machines, onProgress, signal }: VerifyOptions,
 ): Promise<VerifiedDatabase> {
   const install = await readCurrent(disk, databaseDirectory);
   if (install === undefined) throw new LoggosError('directory-unusable', `${databaseDirectory} has no CURRENT`);
@@ -197,6 +202,7 @@ async function verifyCheckpoint(
     const found = await machine.verifyCheckpointState(
       machineDirectory(directory, machine.id),
       files.map((file) => ({ name: file.name, bytes: file.bytes, sealed: false })),
+      signal,
     );
     const fingerprint = Buffer.from(found.fingerprint).toString('base64url');
     verified.push({ id: machine.id, instance: found.instance, fingerprint, digest: found.digest });

@@ -41,7 +41,16 @@ export interface DocumentStateMachineOptions {
   readonly observer?: Observer;
   /** What the tail may hold before writes are refused. Default: 256 MiB. */
   readonly tailBytesMax?: number;
+  /** How checkpoint files are verified. Default: in the calling thread, which stands still for long meanwhile. */
+  readonly verify?: VerifyFiles;
 }
+
+/** See `StateMachine.verifyCheckpointState`. */
+export type VerifyFiles = (
+  directory: string,
+  files: readonly CheckpointFile[],
+  signal?: AbortSignal,
+) => Promise<VerifiedCheckpoint>;
 
 /**
  * The documents as one replicated state machine: live state = checkpoint + tail. `execute` reads the tail, then the
@@ -59,6 +68,7 @@ export class DocumentStateMachine implements StateMachine, LiveDocuments {
   readonly #checkpoint: DocumentCheckpoint;
   readonly #tail = new Tail();
   readonly #recentRows = new RecentRows(recentRowsBytesMax);
+  readonly #verify: VerifyFiles;
   readonly #view: StateView;
   readonly #listeners = new Set<() => void>();
   #state: MachineState;
@@ -72,6 +82,7 @@ export class DocumentStateMachine implements StateMachine, LiveDocuments {
     this.#tailBytesMax = options.tailBytesMax ?? tailBytesMaxDefault;
     this.#replay = new CheckpointReplay(options.store, head);
     this.#checkpoint = new DocumentCheckpoint({ disk: options.disk, hashes: options.hashes });
+    this.#verify = options.verify ?? ((directory, files) => this.#checkpoint.verify(directory, files));
     this.#state = head.state;
     this.#view = {
       row: (collection, documentId) => this.row(collection, documentId),
@@ -170,7 +181,7 @@ export class DocumentStateMachine implements StateMachine, LiveDocuments {
       name: databaseFile,
       bytes: databaseBytes,
       sealed: false,
-      copyTo: (path) => this.#store.copyDatabase(path),
+      copyTo: (path, signal) => this.#store.copyDatabase(path, signal),
     };
     const history = files.map(({ name, bytes, sealed }) => ({ name: `${historyDirectory}/${name}`, bytes, sealed }));
     return { directory: this.#directory, files: [database, ...history] };
@@ -185,8 +196,12 @@ export class DocumentStateMachine implements StateMachine, LiveDocuments {
     return this.#checkpoint.load(directory, files, instance);
   }
 
-  verifyCheckpointState(directory: string, files: readonly CheckpointFile[]): Promise<VerifiedCheckpoint> {
-    return this.#checkpoint.verify(directory, files);
+  verifyCheckpointState(
+    directory: string,
+    files: readonly CheckpointFile[],
+    signal?: AbortSignal,
+  ): Promise<VerifiedCheckpoint> {
+    return this.#verify(directory, files, signal);
   }
 
   forkCheckpointState(directory: string, historyId: string): Promise<{ readonly fingerprint: Fingerprint }> {

@@ -25,8 +25,10 @@ export async function catchUp(options: {
   readonly group: GroupFile;
   readonly chosenTo: number;
   readonly observer: Observer;
+  /** Once it is aborted, it ends with its reason after what it last committed. */
+  readonly signal?: AbortSignal;
 }): Promise<void> {
-  const { store, log, group, chosenTo, observer } = options;
+  const { store, log, group, chosenTo, observer, signal } = options;
   const head = await store.open();
   try {
     let done = head.state.instance;
@@ -34,6 +36,7 @@ export async function catchUp(options: {
     let bytes = 0;
     observer.report('warn', 'checkpoint-catching-up', { instance: done, chosenTo });
     while (done < chosenTo) {
+      signal?.throwIfAborted();
       const transactionEnd = Math.min(chosenTo, done - (done % digestInterval) + digestInterval);
       const records = await log.read(done + 1, Math.min(readCountMax, transactionEnd - done), readBytesMax);
       if (records.length === 0) throw new LoggosError('log-damaged', `The log does not give instance ${done + 1}`);

@@ -30,6 +30,7 @@ import { DocumentDatabase } from './document-database.ts';
 import { GuardedReader } from './guarded-reader.ts';
 import type { Metrics } from './metrics.ts';
 import { Scrubber } from './scrubber.ts';
+import { verifyInWorker } from './verify-in-worker.ts';
 
 export interface OpenDatabaseOptions {
   readonly name: string;
@@ -41,11 +42,15 @@ export interface OpenDatabaseOptions {
   readonly onFatal: (error: unknown) => void;
   /** The checkpoint is damaged: nothing of it is served any more. Called once, after it was opened. */
   readonly onDamaged: (what: string) => void;
+  /** Aborted when the process is to end: an opening that takes long is given up, with the signal's reason. */
+  readonly stopping?: AbortSignal;
 }
 
 /** A database that runs, and how it is stopped. */
 export interface RunningDatabase {
   readonly database: DocumentDatabase;
+  /** Gives up seals and verifications, so that whoever waits for one is answered; `stop` follows. */
+  beginStop(): void;
   /** Ends what is in flight and closes everything, in order. Nothing is answered after it. */
   stop(): Promise<void>;
 }
@@ -67,7 +72,8 @@ export async function openDatabase(options: OpenDatabaseOptions): Promise<Runnin
     if (failures.length > 0) throw failures[0];
   };
   try {
-    return { database: await openParts(options, opened), stop: closeAll };
+    const { database, manager } = await openParts(options, opened);
+    return { database, beginStop: () => manager.beginStop(), stop: closeAll };
   } catch (error) {
     await closeAll().catch((closing: unknown) => {
       options.observer.report('warn', 'close-failed', { error: String(closing) });
@@ -77,7 +83,10 @@ export async function openDatabase(options: OpenDatabaseOptions): Promise<Runnin
 }
 
 /** @param opened - takes how each part is closed, in the order of opening */
-async function openParts(options: OpenDatabaseOptions, opened: (() => Promise<void>)[]): Promise<DocumentDatabase> {
+async function openParts(
+  options: OpenDatabaseOptions,
+  opened: (() => Promise<void>)[],
+): Promise<{ readonly database: DocumentDatabase; readonly manager: CheckpointManager }> {
   const { name, configuration, observer } = options;
   const disk = new PoolDisk();
   const directory = `${configuration.data}/databases/${name}`;
@@ -123,6 +132,7 @@ async function openParts(options: OpenDatabaseOptions, opened: (() => Promise<vo
     onDamage: (what) => damage.found(what),
   });
   opened.push(async () => {
+    manager.beginStop();
     await scrubber.stop();
     await replica.stop();
     await comeLevel(manager, replica);
@@ -131,7 +141,7 @@ async function openParts(options: OpenDatabaseOptions, opened: (() => Promise<vo
   manager.start();
   scrubber.start();
   addGauges(options.metrics, { machine, replica, manager, log });
-  return new DocumentDatabase({
+  const database = new DocumentDatabase({
     name,
     clock: systemClock,
     machine,
@@ -149,6 +159,7 @@ async function openParts(options: OpenDatabaseOptions, opened: (() => Promise<vo
     },
     damage: () => damage.what,
   });
+  return { database, manager };
 }
 
 interface OpenedMachine {
@@ -187,8 +198,9 @@ async function openMachineAndLog(
   if (log.bytesFrom(checkpointInstance + 1) > options.configuration.tailBytesMax) {
     isMachineOpen = false;
     await open.machine.close();
-    const { observer } = options;
-    await catchUp({ store: newStore(options, current), log, group: current.group, chosenTo: boot.chosenTo, observer });
+    const { observer, stopping: signal } = options;
+    const parts = { store: newStore(options, current), log, group: current.group, chosenTo: boot.chosenTo, observer };
+    await catchUp(signal === undefined ? parts : { ...parts, signal });
     open = await openMachine(options, current, disk);
     isMachineOpen = true;
   }
@@ -229,6 +241,7 @@ async function openMachine(
       hashes: systemHashes,
       observer,
       tailBytesMax: configuration.tailBytesMax,
+      verify: verifyInWorker,
     });
     return { machine, store };
   } catch (error) {

@@ -3,7 +3,6 @@ import { nanoid } from 'nanoid';
 import type { Logger } from 'pino';
 import { LoggosError } from '../base/errors.ts';
 import type { Observer } from '../base/observer.ts';
-import type { Database } from '../http/database.ts';
 import { createHttpApp } from '../http/http-app.ts';
 import { createHttpServer } from '../http/http-server.ts';
 import { defaultHttpSettings } from '../http/http-services.ts';
@@ -49,38 +48,39 @@ export async function serve(configuration: Configuration): Promise<number> {
     const parts = { name: 'main', configuration, identity, observer, metrics };
     const opening = SupervisedDatabase.open({ ...parts, onFatal: fatal });
     const running = await Promise.race([opening, stopped]);
-    if (typeof running === 'string') return leaveBoot(running, observer);
+    if (typeof running === 'string') return leave('boot', observer);
+    let isClosed = false;
     try {
-      await answer(configuration, running.databases, metrics, observer, stopped);
+      await answer(configuration, running, metrics, observer, stopped);
     } finally {
-      await running.stop();
+      isClosed = await running.stop();
     }
-    return 0;
+    return isClosed ? 0 : leave('recovery', observer);
   } finally {
     await lock.release();
   }
 }
 
 /**
- * A boot may replay for minutes, and nobody was answered yet: it is left as a crash would leave it, which every start
- * copes with. The lock goes with the process, not before: the boot still writes.
+ * A boot and a recovery may replay for minutes, and nobody is answered meanwhile: it is left as a crash would leave it,
+ * which every start copes with. The lock goes with the process, not before: what is left still writes.
  */
-function leaveBoot(signal: string, observer: Observer): never {
-  observer.report('info', 'stopping', { signal, during: 'boot' });
+function leave(during: 'boot' | 'recovery', observer: Observer): never {
+  observer.report('info', 'stopping', { during });
   process.exit(0);
 }
 
 /** Serves REST until the stop is asked for, then lets requests in flight end. */
 async function answer(
   configuration: Configuration,
-  databases: ReadonlyMap<string, Database>,
+  running: SupervisedDatabase,
   metrics: Metrics,
   observer: Observer,
   stopped: Promise<string>,
 ): Promise<void> {
   const { deadline, hosts, insecure, http, stopWithin } = configuration;
   const app = createHttpApp({
-    databases,
+    databases: running.databases,
     settings: {
       ...defaultHttpSettings,
       deadlineMs: deadline,
@@ -103,6 +103,7 @@ async function answer(
   const signal = await stopped;
   observer.report('info', 'stopping', { signal });
   app.closeStreams();
+  running.beginStop();
   await closeServer(server, stopWithin);
 }
 

@@ -6,17 +6,21 @@ import { type RebuildReport, rebuildCheckpoint } from '../checkpoint/rebuild.ts'
 import { documentMachineId } from '../documents/document-state-machine.ts';
 import { databaseFile, historyDirectory } from '../documents/store/schema.ts';
 import type { Database } from '../http/database.ts';
+import { systemClock } from '../system/clock.ts';
 import { PoolDisk } from '../system/pool-disk.ts';
 import { WorkerDisk } from '../system/worker-disk.ts';
 import { closedDocuments } from './closed-documents.ts';
 import { openDatabaseLog } from './database-log.ts';
 import { type OpenDatabaseOptions, openDatabase, type RunningDatabase } from './open-database.ts';
 import { refusingDatabase } from './refusing-database.ts';
+import { verifyInWorker } from './verify-in-worker.ts';
 
-export type SupervisedOptions = Omit<OpenDatabaseOptions, 'onDamaged'>;
+export type SupervisedOptions = Omit<OpenDatabaseOptions, 'onDamaged' | 'stopping'>;
 
 /** One boot does not rebuild more often: what is still damaged then is more than a checkpoint. */
 const rebuildsMax = 2;
+/** How long a stop waits for a recovery to be given up. */
+const recoveryStopMs = 2_000;
 
 /**
  * One database and what becomes of it when its checkpoint turns out to be damaged, at a boot or later. Nothing of it is
@@ -31,7 +35,7 @@ export class SupervisedDatabase {
   readonly #disk: Disk = new PoolDisk();
   #running: RunningDatabase | undefined;
   #recovery: Promise<void> = Promise.resolve();
-  #isStopping = false;
+  readonly #stopping = new AbortController();
 
   private constructor(options: SupervisedOptions) {
     this.#options = options;
@@ -44,10 +48,29 @@ export class SupervisedDatabase {
     return supervised;
   }
 
-  async stop(): Promise<void> {
-    this.#isStopping = true;
-    await this.#recovery;
+  /** Gives up what may take long: seals, verifications, a rebuild. `stop` follows. */
+  beginStop(): void {
+    if (!this.#isStopping) this.#stopping.abort(new LoggosError('stopped', 'The replica is stopping.'));
+    this.#running?.beginStop();
+  }
+
+  /**
+   * Resolves with true when all of it is closed; with false where a recovery that cannot be given up is still under way:
+   * the process must end then, as in a crash, which every start copes with.
+   */
+  async stop(): Promise<boolean> {
+    this.beginStop();
+    const late = Promise.withResolvers<false>();
+    const cancel = systemClock.after(recoveryStopMs, () => late.resolve(false));
+    const isOver = await Promise.race([this.#recovery.then(() => true), late.promise]);
+    cancel();
+    if (!isOver) return false;
     await this.#running?.stop();
+    return true;
+  }
+
+  get #isStopping(): boolean {
+    return this.#stopping.signal.aborted;
   }
 
   get #directory(): string {
@@ -71,6 +94,7 @@ export class SupervisedDatabase {
       const handedOver = Promise.withResolvers<RunningDatabase>();
       const running = await openDatabase({
         ...this.#options,
+        stopping: this.#stopping.signal,
         onDamaged: (what) => void handedOver.promise.then((database) => this.#onDamaged(database, what)),
       });
       this.#running = running;
@@ -117,7 +141,9 @@ export class SupervisedDatabase {
     this.#running = undefined;
     const { name, onFatal } = this.#options;
     this.databases.set(name, refusingDatabase(name, what, running.database.read));
-    this.#recovery = this.#recover(running, what).catch(onFatal);
+    this.#recovery = this.#recover(running, what).catch((error: unknown) => {
+      if (!this.#isStopping) onFatal(error);
+    });
   }
 
   async #recover(running: RunningDatabase, what: string): Promise<void> {
@@ -126,6 +152,8 @@ export class SupervisedDatabase {
       this.#options.observer.report('warn', 'close-failed', { error: String(error) });
     });
     if (!this.#isStopping) await this.#open();
+    // Opened just when the stop was asked for: nobody is served by it.
+    if (this.#isStopping) this.#running?.beginStop();
   }
 
   /** Undefined: it could not even be tried. */
@@ -139,11 +167,12 @@ export class SupervisedDatabase {
         databaseDirectory: this.#directory,
         database: name,
         clusterId: identity.clusterId,
-        machines: [closedDocuments()],
+        machines: [closedDocuments(verifyInWorker)],
+        signal: this.#stopping.signal,
         openLog: (checkpointInstance) => this.#openLog(checkpointInstance),
       });
     } catch (error) {
-      if (!(error instanceof LoggosError) && !(error instanceof DiskError)) throw error;
+      if (this.#isStopping || (!(error instanceof LoggosError) && !(error instanceof DiskError))) throw error;
       observer.report('error', 'checkpoint-rebuild-failed', { error: String(error) });
       return undefined;
     }

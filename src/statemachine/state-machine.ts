@@ -43,8 +43,15 @@ export interface StateMachine {
    * @throws LoggosError `snapshot-damaged`
    */
   loadCheckpointState(directory: string, files: readonly CheckpointFile[], instance: number): Promise<void>;
-  /** Reads the files whole and recomputes what they claim. @throws LoggosError `snapshot-damaged` */
-  verifyCheckpointState?(directory: string, files: readonly CheckpointFile[]): Promise<VerifiedCheckpoint>;
+  /**
+   * Reads the files whole and recomputes what they claim. Ends soon with the signal's reason once it is aborted.
+   * @throws LoggosError `snapshot-damaged`
+   */
+  verifyCheckpointState?(
+    directory: string,
+    files: readonly CheckpointFile[],
+    signal?: AbortSignal,
+  ): Promise<VerifiedCheckpoint>;
   /**
    * Gives the checkpoint files in `directory`, opened by nobody, a new history that forks off at their position: what
    * a restore does. Resolves with the fingerprint that the new history starts from. Absent: no history ids are kept.
@@ -90,8 +97,11 @@ export interface CheckpointFile {
   readonly bytes: number;
   /** Nothing writes to the file again: it may be hard-linked. */
   readonly sealed: boolean;
-  /** How to copy it where a plain open would harm its owner (an open SQLite file). Absent: copy or link by the file system. */
-  copyTo?(path: string): Promise<void>;
+  /**
+   * How to copy it where a plain open would harm its owner (an open SQLite file). Ends soon once the signal is aborted.
+   * Absent: copy or link by the file system.
+   */
+  copyTo?(path: string, signal?: AbortSignal): Promise<void>;
 }
 
 /** What reading a checkpoint whole found. Texts are base64url; `position` and `chain` where the machine keeps them. */

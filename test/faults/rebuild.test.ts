@@ -247,6 +247,19 @@ suite('damage found while it runs: rebuilt inside the process', () => {
   });
 });
 
+test('a stop while it rebuilds takes no longer than another one, and the next start has everything', async (context) => {
+  const { server, truth } = await rottenRow(context);
+  await request(`${server.url}/v1/documents/things/t5?consistency=local`);
+  await until('a rebuild begins', async () => server.output.includes('checkpoint-rebuild-begins'));
+  const askedAt = performance.now();
+  assert.equal(await server.end(), 0, server.output);
+  assert.ok(performance.now() - askedAt < 4_000, 'at once, but for the Replayer coming level');
+  await server.start();
+  assert.deepEqual(await truthOf(server), truth);
+  const incoming = await readdir(join(server.data, main, 'incoming')).catch(() => []);
+  assert.deepEqual(incoming, []);
+});
+
 test('a checkpoint without a base or a log behind it is not rebuilt into less than was there', async (context) => {
   const { server } = await stoppedServer(context);
   const backup = join(await mkdtemp(join(tmpdir(), 'loggos-')), 'backup.tar');

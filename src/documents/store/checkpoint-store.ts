@@ -58,8 +58,11 @@ export interface CheckpointStore {
    * checkpoints and sealing. @throws LoggosError `busy` where readers are in the way for seconds
    */
   freeze(): Promise<FrozenFiles>;
-  /** Between freeze and thaw: copies `documents.sqlite` through the one descriptor that is never closed. */
-  copyDatabase(path: string): Promise<void>;
+  /**
+   * Between freeze and thaw: copies `documents.sqlite` through the one descriptor that is never closed. Once the signal
+   * is aborted it ends with the signal's reason, and leaves what it has copied to the caller.
+   */
+  copyDatabase(path: string, signal?: AbortSignal): Promise<void>;
   thaw(): Promise<void>;
   /**
    * Reads part of the checkpoint at a bounded rate, recomputing row hashes, then history frames.

@@ -169,10 +169,10 @@ export class InThreadCheckpointStore implements CheckpointStore {
     });
   }
 
-  copyDatabase(path: string): Promise<void> {
+  copyDatabase(path: string, signal?: AbortSignal): Promise<void> {
     return this.#run(async ({ descriptor }) => {
       assert(this.#frozen !== undefined, 'a database is copied while it is frozen');
-      await copyFrozenDatabase(descriptor, this.#frozen.databaseBytes, this.#disk, path);
+      await copyFrozenDatabase(descriptor, this.#frozen.databaseBytes, this.#disk, path, signal);
       this.#checkCopy(path, this.#frozen.instance);
     });
   }

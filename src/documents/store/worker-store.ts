@@ -66,8 +66,15 @@ export class WorkerCheckpointStore implements CheckpointStore {
     return this.#worker.calls.call('freeze', []);
   }
 
-  copyDatabase(path: string): Promise<void> {
-    return this.#worker.calls.call('copyDatabase', [path]);
+  async copyDatabase(path: string, signal?: AbortSignal): Promise<void> {
+    signal?.throwIfAborted();
+    const abort = (): void => void this.#worker.calls.call('abortCopy', []).catch(() => undefined);
+    signal?.addEventListener('abort', abort, { once: true });
+    try {
+      await this.#worker.calls.call('copyDatabase', [path]);
+    } finally {
+      signal?.removeEventListener('abort', abort);
+    }
   }
 
   thaw(): Promise<void> {
@@ -104,6 +111,7 @@ function isForGood(error: unknown): boolean {
 
 /** The worker's side: serves `store` to the other end of `port`. */
 export function serveStore(port: CallPort, store: CheckpointStore): void {
+  let copying = new AbortController();
   serveCalls(port, {
     open: () => store.open(),
     execute: async (items: PackedItems) => packFingerprints(await store.execute(unpackItems(items))),
@@ -112,7 +120,11 @@ export function serveStore(port: CallPort, store: CheckpointStore): void {
     nearestDigest: (instance: number) => store.nearestDigest(instance),
     markDigest: () => store.markDigest(),
     freeze: () => store.freeze(),
-    copyDatabase: (path: string) => store.copyDatabase(path),
+    copyDatabase: (path: string) => {
+      copying = new AbortController();
+      return store.copyDatabase(path, copying.signal);
+    },
+    abortCopy: () => copying.abort(new LoggosError('stopped', 'The copy was given up.')),
     thaw: () => store.thaw(),
     scrub: (bytesMax: number) => store.scrub(bytesMax),
     close: () => store.close(),

@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
+import { statSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { DiskError } from '../../../src/base/disk.ts';
+import { LoggosError } from '../../../src/base/errors.ts';
 import { WorkerCheckpointReader } from '../../../src/documents/store/worker-reader.ts';
 import { WorkerCheckpointStore } from '../../../src/documents/store/worker-store.ts';
 import { historyId, modelOf } from './model.ts';
+import { machineValue, put } from './proposals.ts';
 import { hex } from './store-contract.ts';
 import { executeValues, storeIn, temporaryDirectory } from './temporary.ts';
 import { puts } from './values.ts';
@@ -73,5 +76,29 @@ test('a write that fails for good is told; one that passes, or that says what is
     assert.equal(told.length, count, failure.message);
     if (failure.type === 'disk' && count === 1) assert.ok(told[0] instanceof DiskError);
     await store.close().catch(() => undefined);
+  }
+});
+
+test('a copy of the database that nobody wants any more ends between two chunks, and the store goes on', async () => {
+  const large = { text: 'x'.repeat(900_000) };
+  const values = Array.from({ length: 6 }, (_, index) => machineValue(1_000, put(`e${index}`, `d${index}`, large)));
+  const inThread = (directory: string) => storeIn(directory);
+  const inWorker = (directory: string) => new WorkerCheckpointStore(entry, { directory, historyId });
+  for (const storeOf of [inThread, inWorker]) {
+    const directory = temporaryDirectory();
+    const store = storeOf(directory);
+    await store.open();
+    await executeValues(store, values);
+    await store.commit();
+    const { databaseBytes } = await store.freeze();
+    const givenUp = new AbortController();
+    const copying = store.copyDatabase(`${directory}/half.sqlite`, givenUp.signal);
+    givenUp.abort(new LoggosError('stopped', 'planned'));
+    await assert.rejects(copying, { code: 'stopped' });
+    assert.ok(statSync(`${directory}/half.sqlite`).size < databaseBytes);
+    await store.copyDatabase(`${directory}/whole.sqlite`);
+    assert.equal(statSync(`${directory}/whole.sqlite`).size, databaseBytes);
+    await store.thaw();
+    await store.close();
   }
 });
