@@ -1,6 +1,8 @@
+import { isPlanted } from '../base/planted-bugs.ts';
 import type { TransientMap } from '../base/transient-map.ts';
 import { type Ballot, compareBallots, type ReplicaId } from './ballot.ts';
-import type { Accept, AcceptedInstance, CannotTellProof, Confirm, Prepare, Promised } from './messages.ts';
+import { pipelineWindow } from './membership.ts';
+import type { Accept, AcceptedInstance, CannotTellProof, Heartbeat, Prepare, Promised } from './messages.ts';
 import type { CoreOutput } from './outputs.ts';
 
 /**
@@ -9,16 +11,23 @@ import type { CoreOutput } from './outputs.ts';
  */
 export const aheadMax = 4096;
 
+/** Values that a member holds before they are known to be chosen, in bytes; beyond it only the next window is taken. */
+const acceptedBytesMax = 64 * 1024 * 1024;
+
 /** The memory of a voter. It holds only what is not known to be chosen: the rest answers as truncated. */
 export interface AcceptorState {
   /** Never goes back (A3); every accepted ballot is at most this. */
   promised: Ballot;
+  /** What was promised when this process began: a vote that its disk has lost was at no higher ballot. */
+  readonly bootPromised: Ballot;
   readonly accepted: TransientMap<number, AcceptedInstance>;
+  acceptedBytes: number;
   /** Instances whose record was lost to damage or might have been: neither accepted nor never (A6). */
   readonly cannotTell: Map<number, CannotTellProof>;
-  readonly cannotTellAbove: { readonly instance: number; readonly proof: CannotTellProof } | undefined;
+  cannotTellAbove: { readonly instance: number; readonly proof: CannotTellProof } | undefined;
 }
 
+/** Promises, and answers what was accepted before. */
 export function onPrepare(
   state: AcceptorState,
   chosenTo: number,
@@ -28,9 +37,10 @@ export function onPrepare(
 ): void {
   if (refuse(state, from, prepare.ballot, outputs)) return;
   promise(state, prepare.ballot, outputs);
-  outputs.push({ kind: 'send', to: from, message: answer(state, chosenTo, prepare), afterSync: true });
+  outputs.push({ kind: 'send', to: from, message: answer(state, chosenTo, prepare), afterSync: isAfterSync() });
 }
 
+/** Votes, unless a higher ballot was promised. A vote is for ever: it is answered once it is on disk (A1). */
 export function onAccept(
   state: AcceptorState,
   chosenTo: number,
@@ -40,25 +50,38 @@ export function onAccept(
 ): void {
   if (refuse(state, from, ballot, outputs)) return;
   if (instance > chosenTo + aheadMax) return;
+  if (state.acceptedBytes > acceptedBytesMax && instance > chosenTo + pipelineWindow) return;
   promise(state, ballot, outputs);
   // At or below chosenTo nothing is written: the value is decided, and a vote for it can only be one for the same.
   if (instance > chosenTo && !holds(state, instance, ballot)) {
+    forget(state, instance);
     state.accepted.set(instance, { instance, ballot, value });
-    state.cannotTell.delete(instance);
+    state.acceptedBytes += value.length;
     outputs.push({ kind: 'persist', record: { kind: 'accepted', instance, ballot, value } });
   }
-  outputs.push({ kind: 'send', to: from, message: { kind: 'accepted', ballot, instance }, afterSync: true });
+  outputs.push({ kind: 'send', to: from, message: { kind: 'accepted', ballot, instance }, afterSync: isAfterSync() });
 }
 
-/** Nothing is persisted: a promise to someone higher would have refused, and what was promised stays promised. */
-export function onConfirm(
+/**
+ * Says that `ballot` still leads, as far as this acceptor knows. Nothing is persisted: a promise to someone higher would
+ * have refused, and what was promised stays promised.
+ */
+export function onHeartbeat(
   state: AcceptorState,
+  chosenTo: number,
   from: ReplicaId,
-  { ballot, round }: Confirm,
+  { ballot, round, openingInstance }: Heartbeat,
   outputs: CoreOutput[],
-): void {
-  if (refuse(state, from, ballot, outputs)) return;
-  outputs.push({ kind: 'send', to: from, message: { kind: 'confirmed', ballot, round }, afterSync: false });
+): boolean {
+  if (refuse(state, from, ballot, outputs)) return false;
+  if (openingInstance > 0 && openingInstance <= chosenTo + aheadMax) settleFrom(state, ballot, openingInstance);
+  outputs.push({
+    kind: 'send',
+    to: from,
+    message: { kind: 'heartbeat-answer', ballot, round, chosenTo },
+    afterSync: false,
+  });
+  return true;
 }
 
 /** Whether the vote in hand is the one cast at `ballot`. */
@@ -67,10 +90,14 @@ export function holds(state: AcceptorState, instance: number, ballot: Ballot): b
   return vote !== undefined && compareBallots(vote.ballot, ballot) === 0;
 }
 
-/** The instance is known to be chosen: its vote is asked for no more. */
+/** The instance is known to be chosen, or voted on anew: an older vote is asked for no more. */
 export function forget(state: AcceptorState, instance: number): void {
-  state.accepted.delete(instance);
-  state.cannotTell.delete(instance);
+  const vote = state.accepted.get(instance);
+  if (vote !== undefined) {
+    state.acceptedBytes -= vote.value.length;
+    state.accepted.delete(instance);
+  }
+  if (state.cannotTell.size > 0) state.cannotTell.delete(instance);
 }
 
 /** Raises the promise where `ballot` is above it; the promise is on disk before what follows it (A3). */
@@ -78,6 +105,25 @@ export function promise(state: AcceptorState, ballot: Ballot, outputs: CoreOutpu
   if (compareBallots(ballot, state.promised) <= 0) return;
   state.promised = ballot;
   outputs.push({ kind: 'persist-promise', ballot });
+}
+
+/**
+ * A leader that was elected after this boot asked a whole quorum, without what was lost here, and found that nothing
+ * was ever accepted from its opening instance on: no vote that was lost here can matter there.
+ */
+function settleFrom(state: AcceptorState, ballot: Ballot, openingInstance: number): void {
+  if (state.cannotTell.size === 0 && state.cannotTellAbove === undefined) return;
+  if (compareBallots(ballot, state.bootPromised) <= 0) return;
+  const above = state.cannotTellAbove;
+  if (above !== undefined) {
+    for (let instance = above.instance + 1; instance < openingInstance; instance++) {
+      if (!state.accepted.has(instance)) state.cannotTell.set(instance, above.proof);
+    }
+    state.cannotTellAbove = undefined;
+  }
+  for (const instance of state.cannotTell.keys()) {
+    if (instance >= openingInstance) state.cannotTell.delete(instance);
+  }
 }
 
 function refuse(state: AcceptorState, from: ReplicaId, ballot: Ballot, outputs: CoreOutput[]): boolean {
@@ -98,5 +144,10 @@ function answer(state: AcceptorState, chosenTo: number, { ballot, firstInstance 
     .sort((left, right) => left.instance - right.instance);
   const { cannotTellAbove } = state;
   const answered: Promised = { kind: 'promised', ballot, truncatedTo: chosenTo, accepted, cannotTell };
+  if (isPlanted('damaged-is-never-accepted')) return { ...answered, cannotTell: [] };
   return cannotTellAbove === undefined ? answered : { ...answered, cannotTellAbove };
+}
+
+function isAfterSync(): boolean {
+  return !isPlanted('answer-before-sync');
 }

@@ -29,7 +29,7 @@ export function checkInvariants({ self, acceptor, learner, leader, reads, member
     assert(leader.proposals.size === 0 && reads.rounds.size === 0, 'whoever follows proposes and confirms nothing');
     return;
   }
-  assert(leader.ballot.replica === self, 'a leader proposes at its own ballot', { ballot: leader.ballot });
+  assert(leader.ballot.replica === self.replica, 'a leader proposes at its own ballot', { ballot: leader.ballot });
   assert(compareBallots(leader.ballot, acceptor.promised) === 0, "a leader's own acceptor promised to nobody higher");
   if (leader.phase === 'preparing') {
     assert(leader.proposals.size === 0, 'nothing is proposed before phase 1 is done');

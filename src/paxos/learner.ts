@@ -1,3 +1,4 @@
+import { isPlanted } from '../base/planted-bugs.ts';
 import type { TransientMap } from '../base/transient-map.ts';
 import { type Ballot, compareBallots } from './ballot.ts';
 
@@ -34,6 +35,7 @@ export function learn(state: LearnerState, chosen: ChosenInstance): readonly Cho
 /** Whether a vote cast at `ballot` is for the value that a notice said was chosen (B5). */
 export function isNoticed(state: LearnerState, instance: number, ballot: Ballot): boolean {
   const noticed = state.noticed.get(instance);
+  if (noticed !== undefined && isPlanted('chosen-notice-without-ballot')) return true;
   return noticed !== undefined && compareBallots(noticed, ballot) === 0;
 }
 

@@ -1,4 +1,6 @@
 import type { Ballot } from './ballot.ts';
+import type { Membership } from './chosen-value.ts';
+import type { ChosenInstance } from './learner.ts';
 
 /** Why an acceptor cannot tell what it accepted: a tail that may have been torn, or damage that is proved (A5, A6). */
 export type CannotTellProof = 'ambiguous' | 'damaged';
@@ -14,11 +16,32 @@ export interface AcceptedInstance {
   readonly maybeSuperseded?: CannotTellProof;
 }
 
+/** Asks whether an election would be welcome; nobody promises anything (B7). */
+export interface PreVote {
+  readonly kind: 'pre-vote';
+  /** The round that the election would have. */
+  readonly round: number;
+  /** The newest membership that the candidate knows, by the instance it was chosen at. */
+  readonly epoch: number;
+  readonly chosenTo: number;
+}
+
+export interface PreVoteAnswer {
+  readonly kind: 'pre-vote-answer';
+  readonly round: number;
+  readonly isGranted: boolean;
+  readonly promised: Ballot;
+  readonly chosenTo: number;
+}
+
 /** Phase 1, once for every instance from `firstInstance` on. */
 export interface Prepare {
   readonly kind: 'prepare';
   readonly ballot: Ballot;
+  readonly epoch: number;
   readonly firstInstance: number;
+  /** The leader itself asked for this election: nobody sticks to it. */
+  readonly isTransfer: boolean;
 }
 
 /**
@@ -64,26 +87,106 @@ export interface Chosen {
   readonly ballot: Ballot;
 }
 
-/** The value itself, by someone who knows that it is chosen. */
+/** The leader is alive; and a question whether it still leads. */
+export interface Heartbeat {
+  readonly kind: 'heartbeat';
+  readonly ballot: Ballot;
+  readonly epoch: number;
+  /** New for every question, so that late answers confirm nothing (C1); 0: nothing is asked. */
+  readonly round: number;
+  readonly chosenTo: number;
+  /** From here on a whole quorum had never accepted anything when this leader took office; 0: not known yet. */
+  readonly openingInstance: number;
+}
+
+export interface HeartbeatAnswer {
+  readonly kind: 'heartbeat-answer';
+  readonly ballot: Ballot;
+  readonly round: number;
+  readonly chosenTo: number;
+}
+
+/** Asks for chosen values from `firstInstance` on, in order. One question at a time; the answer is bounded. */
+export interface Fetch {
+  readonly kind: 'fetch';
+  readonly firstInstance: number;
+}
+
+/** Values by someone who knows that they are chosen, ascending and without gaps; empty: nothing to give. */
 export interface Learned {
   readonly kind: 'learned';
+  readonly entries: readonly ChosenInstance[];
+  readonly chosenTo: number;
+}
+
+/** What was asked for is gone from the log: the checkpoint covers it. */
+export interface Trimmed {
+  readonly kind: 'trimmed';
+  /** The oldest instance that could be had. */
+  readonly minChosenInstance: number;
+}
+
+/** The leader hands its office over: campaign at once. */
+export interface TakeOver {
+  readonly kind: 'take-over';
+  readonly ballot: Ballot;
+}
+
+/** What the state machines became at some instances, for comparison (E5). */
+export interface Fingerprints {
+  readonly kind: 'fingerprints';
+  readonly marks: readonly FingerprintMark[];
+}
+
+export interface FingerprintMark {
+  readonly machineId: number;
   readonly instance: number;
-  readonly ballot: Ballot;
-  readonly value: Uint8Array;
+  readonly fingerprint: Uint8Array;
 }
 
-/** Asks whether `ballot` still leads. `round` is new for every question, so that late answers confirm nothing (C1). */
-export interface Confirm {
-  readonly kind: 'confirm';
-  readonly ballot: Ballot;
-  readonly round: number;
+/** A new group's first boot: who are you, and did you ever accept a membership? */
+export interface Form {
+  readonly kind: 'form';
 }
 
-export interface Confirmed {
-  readonly kind: 'confirmed';
-  readonly ballot: Ballot;
-  readonly round: number;
+export interface FormAnswer {
+  readonly kind: 'form-answer';
+  /** The membership that it accepted or knows, if any. */
+  readonly membership?: Membership;
+}
+
+/** The other one knows less of the membership than was chosen, or is not in it any more (G3). */
+export interface Outdated {
+  readonly kind: 'outdated';
+  readonly epoch: number;
+  readonly membership: Membership;
+}
+
+/** The other one forgot what it had said: its disk is older than its word, and its votes do not count (A4). */
+export interface Distrusted {
+  readonly kind: 'distrusted';
+  readonly promised: Ballot;
+  readonly lastInstance: number;
 }
 
 /** What members of a group say to each other, and to themselves. */
-export type PaxosMessage = Prepare | Promised | Accept | Accepted | Refused | Chosen | Learned | Confirm | Confirmed;
+export type PaxosMessage =
+  | PreVote
+  | PreVoteAnswer
+  | Prepare
+  | Promised
+  | Accept
+  | Accepted
+  | Refused
+  | Chosen
+  | Heartbeat
+  | HeartbeatAnswer
+  | Fetch
+  | Learned
+  | Trimmed
+  | TakeOver
+  | Fingerprints
+  | Form
+  | FormAnswer
+  | Outdated
+  | Distrusted;

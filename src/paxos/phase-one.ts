@@ -1,3 +1,4 @@
+import { isPlanted } from '../base/planted-bugs.ts';
 import { compareBallots, type ReplicaId } from './ballot.ts';
 import type { AcceptedInstance, CannotTellProof, Promised } from './messages.ts';
 import { isQuorum } from './quorum.ts';
@@ -13,7 +14,7 @@ export type Verdict =
 
 /** The promises to one ballot, by who gave them, with what they list made easy to look up. */
 export class Promises {
-  /** The newest instance that any promise lists; above it a definite promise says *never*. 0: none. */
+  /** Above it every promise says the same of every instance: *never*, or that it cannot tell. 0: none lists any. */
   lastListed = 0;
   readonly #byReplica = new Map<ReplicaId, Answers>();
 
@@ -40,12 +41,14 @@ export class Promises {
     for (const [replica, answers] of this.#byReplica) {
       if (!voters.includes(replica)) continue;
       const answer = answers.of(instance);
-      if (answer === 'truncated') return { kind: 'open' }; // Truncated is not empty (B3): it is learned, never filled.
+      // Truncated is not empty (B3): it is learned, never filled.
+      if (answer === 'truncated' && !isPlanted('no-op-below-truncation')) return { kind: 'open' };
       const doubt = typeof answer === 'string' ? answer : answer.maybeSuperseded;
       if (doubt === 'damaged' || (doubt === 'ambiguous' && !everyVoterAnswered)) continue;
       definite.add(replica);
       if (typeof answer === 'string') continue;
-      if (highest === undefined || compareBallots(answer.ballot, highest.ballot) > 0) highest = answer;
+      const isNewest = isPlanted('newest-seen-instead-of-highest-ballot');
+      if (highest === undefined || isNewest || compareBallots(answer.ballot, highest.ballot) > 0) highest = answer;
     }
     if (!isQuorum(voters, definite)) return { kind: 'open' };
     return highest === undefined ? { kind: 'never' } : { kind: 'value', value: highest.value };
@@ -63,7 +66,8 @@ class Answers {
     this.#promised = promised;
     for (const vote of promised.accepted) this.#accepted.set(vote.instance, vote);
     for (const { instance, proof } of promised.cannotTell) this.#cannotTell.set(instance, proof);
-    this.lastListed = Math.max(0, ...this.#accepted.keys(), ...this.#cannotTell.keys());
+    const above = promised.cannotTellAbove?.instance ?? 0;
+    this.lastListed = Math.max(0, above, ...this.#accepted.keys(), ...this.#cannotTell.keys());
   }
 
   of(instance: number): AcceptedInstance | 'never' | 'truncated' | CannotTellProof {

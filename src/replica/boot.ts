@@ -31,9 +31,16 @@ export function bootCore(facts: BootFacts): CoreState {
   const above = log.above.filter((found) => instanceOf(found) > checkpointInstance);
   const cannotTell = above.filter((found) => found.state === 'cannot-tell');
   const boot: CoreBoot = {
-    self: identity.replicaId,
-    incarnation: identity.incarnation,
-    promised: log.promised,
+    self: {
+      replica: identity.replicaId,
+      incarnation: identity.incarnation,
+      session: '',
+      clusterId: identity.clusterId,
+      promised: log.promised,
+      lastInstance: Math.max(log.lastInstance, checkpointInstance),
+      isDoubtful: cannotTell.length > 0 || log.cannotTellAbove !== undefined,
+    },
+    random: 1,
     chosenTo: checkpointInstance,
     records: above.flatMap((found) => {
       if (found.state !== 'accepted') return [];

@@ -35,6 +35,11 @@ export function perform(outputs: readonly CoreOutput[], hands: Hands): void {
       case 'read-confirmed':
         hands.reads.confirmed(output.round, output.instance);
         break;
+      case 'supply':
+      case 'behind':
+      case 'excluded':
+        assert(false, 'a group of one catches up with nobody', { kind: output.kind });
+        break;
       default:
         unreachable(output);
     }

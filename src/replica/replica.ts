@@ -134,7 +134,7 @@ export class Replica implements AppliedLog {
       storage: this.#storage,
       applier: this.#applier,
       reads: this.#reads,
-      deliver: (message) => this.#receive({ kind: 'message', from: self, message }),
+      deliver: (message) => this.#receive({ kind: 'message', from: this.#core.self, message }),
     };
   }
 

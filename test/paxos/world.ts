@@ -3,11 +3,14 @@ import { type Ballot, ballotZero, compareBallots } from '../../src/paxos/ballot.
 import { checkInvariants } from '../../src/paxos/check-invariants.ts';
 import { decodeChosenValue, encodeChosenValue, type Membership } from '../../src/paxos/chosen-value.ts';
 import { type CoreInput, type CoreState, canPropose, createCore, step } from '../../src/paxos/core.ts';
+import type { ChosenInstance } from '../../src/paxos/learner.ts';
 import type { CannotTellProof, PaxosMessage } from '../../src/paxos/messages.ts';
 import type { CoreOutput, InstanceRecord } from '../../src/paxos/outputs.ts';
+import type { Peer } from '../../src/paxos/peer.ts';
 
 export interface Envelope {
   readonly from: number;
+  readonly peer: Peer;
   readonly to: number;
   readonly message: PaxosMessage;
 }
@@ -42,6 +45,7 @@ export class PaxosWorld {
   readonly chosen = new Map<number, string>();
   readonly #votes = new Map<string, Set<number>>();
   readonly #membership: Membership;
+  #sessions = 0;
 
   /** @param inherits - false: instance 1 is still to be chosen */
   constructor(count: number, inherits = true) {
@@ -118,8 +122,8 @@ export class PaxosWorld {
     return taken;
   }
 
-  receive({ from, to, message }: Envelope): void {
-    this.input(to, { kind: 'message', from, message });
+  receive({ peer, to, message }: Envelope): void {
+    this.input(to, { kind: 'message', from: peer, message });
   }
 
   /** What was not synced is gone; `tears`: the next start cannot tell whether it was answered. */
@@ -149,7 +153,9 @@ export class PaxosWorld {
     const known = this.node(from).executed.get(instance);
     if (known === undefined || instance > this.node(from).core.learner.chosenTo) return;
     const { ballot, value } = known;
-    this.messages.push({ from, to, message: { kind: 'learned', instance, ballot, value } });
+    const { self, learner } = this.node(from).core;
+    const entries = [{ instance, ballot, value }];
+    this.messages.push({ from, peer: self, to, message: { kind: 'learned', entries, chosenTo: learner.chosenTo } });
   }
 
   /** A torn record leaves an older one of its instance as it was; rot takes both. */
@@ -161,10 +167,18 @@ export class PaxosWorld {
 
   #boot(id: number, disk: Pick<Node, 'promised' | 'records' | 'chosenTo' | 'lost' | 'lostAbove'>): CoreState {
     const above = ([instance]: readonly [number, unknown]) => instance > disk.chosenTo;
+    this.#sessions++;
     return createCore({
-      self: id,
-      incarnation: incarnationOf(id),
-      promised: disk.promised,
+      self: {
+        replica: id,
+        incarnation: incarnationOf(id),
+        session: String(this.#sessions),
+        clusterId: 'c',
+        promised: disk.promised,
+        lastInstance: Math.max(disk.chosenTo, ...disk.records.keys()),
+        isDoubtful: disk.lost.size > 0 || disk.lostAbove !== undefined,
+      },
+      random: id,
       chosenTo: disk.chosenTo,
       records: [...disk.records].filter(above).map(([instance, record]) => {
         const maybeSuperseded = disk.lost.get(instance);
@@ -185,6 +199,9 @@ export class PaxosWorld {
     } else if (output.kind === 'read-confirmed') {
       this.trace.push(`${node.id} may read at ${output.instance} (round ${output.round})`);
     } else if (output.kind === 'send' && !output.afterSync) this.#send(node, output.to, output.message);
+    else if (output.kind === 'supply') this.#supply(node, output.to, output.firstInstance);
+    else if (output.kind === 'behind') this.trace.push(`${node.id} needs a snapshot`);
+    else if (output.kind === 'excluded') this.trace.push(`${node.id} is excluded: ${output.exclusion.kind}`);
     else node.unsynced.push(output);
   }
 
@@ -200,13 +217,24 @@ export class PaxosWorld {
 
   #send(node: Node, to: number, message: PaxosMessage): void {
     this.#checkIsDurable(node, message);
-    const envelope = { from: node.id, to, message };
+    const envelope = { from: node.id, peer: node.core.self, to, message };
     if (to === node.id) {
       this.receive(envelope);
       return;
     }
     this.trace.push(`${node.id} -> ${to} ${messageText(message)}`);
     this.messages.push(envelope);
+  }
+
+  /** Values that this replica executed since it began are what its log would give. */
+  #supply(node: Node, to: number, firstInstance: number): void {
+    const entries: ChosenInstance[] = [];
+    for (let instance = firstInstance; instance <= node.core.learner.chosenTo; instance++) {
+      const known = node.executed.get(instance);
+      if (known === undefined) break;
+      entries.push({ instance, ballot: known.ballot, value: known.value });
+    }
+    this.#send(node, to, { kind: 'learned', entries, chosenTo: node.core.learner.chosenTo });
   }
 
   /** A1: what is said is on disk. And whatever a quorum votes for is the one value of its instance. */
@@ -265,15 +293,45 @@ function messageText(message: PaxosMessage): string {
     }
     case 'accept':
       return `accept ${ballotText(message.ballot)} ${message.instance} ${textOf(message.value)}`;
-    case 'learned':
-      return `learned ${message.instance} ${ballotText(message.ballot)} ${textOf(message.value)}`;
+    case 'learned': {
+      const entries = message.entries.map(
+        ({ instance, ballot, value }) => `${instance} ${ballotText(ballot)} ${textOf(value)}`,
+      );
+      return `learned ${entries.join(', ')} (knows to ${message.chosenTo})`;
+    }
     case 'accepted':
     case 'chosen':
       return `${message.kind} ${ballotText(message.ballot)} ${message.instance}`;
     case 'refused':
       return `refused ${ballotText(message.ballot)}, promised ${ballotText(message.promised)}`;
-    case 'confirm':
-    case 'confirmed':
-      return `${message.kind} ${ballotText(message.ballot)} round ${message.round}`;
+    case 'heartbeat':
+    case 'heartbeat-answer': {
+      const round = message.round === 0 ? '' : ` round ${message.round}`;
+      return `${message.kind} ${ballotText(message.ballot)}${round} (knows to ${message.chosenTo})`;
+    }
+    case 'pre-vote':
+      return `pre-vote for round ${message.round} (knows to ${message.chosenTo})`;
+    case 'pre-vote-answer':
+      return `pre-vote-answer ${message.isGranted ? 'yes' : 'no'} to round ${message.round}, promised ${ballotText(message.promised)} (knows to ${message.chosenTo})`;
+    case 'fetch':
+      return `fetch from ${message.firstInstance}`;
+    case 'trimmed':
+      return `trimmed, has from ${message.minChosenInstance}`;
+    case 'take-over':
+      return `take-over from ${ballotText(message.ballot)}`;
+    case 'fingerprints':
+      return `fingerprints ${message.marks.map(({ machineId, instance }) => `${machineId} at ${instance}`).join(', ')}`;
+    case 'form':
+      return 'form';
+    case 'form-answer':
+      return `form-answer ${message.membership === undefined ? 'nobody' : membershipText(message.membership)}`;
+    case 'outdated':
+      return `outdated: ${membershipText(message.membership)} since ${message.epoch}`;
+    case 'distrusted':
+      return `distrusted: promised ${ballotText(message.promised)}, voted to ${message.lastInstance}`;
   }
+}
+
+function membershipText({ members }: Membership): string {
+  return members.map(({ id, role }) => `${id} ${role}`).join(', ');
 }

@@ -1,0 +1,108 @@
+/**
+ * Learning from peers what was chosen while this replica did not hear of it: in order, one question at a time, from
+ * whoever says that it knows more. What the others' logs no longer have takes a snapshot.
+ */
+import type { ReplicaId } from './ballot.ts';
+import type { CoreState } from './core-state.ts';
+import { resendTicks } from './election.ts';
+import type { Fetch, Learned, Trimmed } from './messages.ts';
+import type { CoreOutput } from './outputs.ts';
+
+export interface CatchUpState {
+  /** How far those who know more than this replica said that they know what is chosen. */
+  readonly knownBy: Map<ReplicaId, number>;
+  /** Those whose log begins after what this replica lacks, and where. */
+  readonly trimmedBy: Map<ReplicaId, number>;
+  asked: { readonly of: ReplicaId; ticks: number } | undefined;
+  /** Whom the last question went to: the next one, where that one does not answer, goes to another. */
+  lastAsked: ReplicaId;
+}
+
+/** How long an answer may take, in ticks, before another replica is asked. */
+const answerTicks = 2 * resendTicks;
+
+/** Somebody says how far it knows what is chosen. */
+export function onKnownBy(state: CoreState, from: ReplicaId, chosenTo: number, outputs: CoreOutput[]): void {
+  const { catchUp, learner, self } = state;
+  if (from === self.replica || chosenTo <= learner.chosenTo) return;
+  catchUp.knownBy.set(from, chosenTo);
+  if (catchUp.asked === undefined && !catchUp.trimmedBy.has(from)) ask(state, from, outputs);
+}
+
+/** A peer lacks values: the driver reads them from the log. */
+export function onFetch(
+  { learner }: CoreState,
+  from: ReplicaId,
+  { firstInstance }: Fetch,
+  outputs: CoreOutput[],
+): void {
+  if (firstInstance <= learner.chosenTo) outputs.push({ kind: 'supply', to: from, firstInstance });
+}
+
+/** After the values of an answer were taken: goes on asking as long as that helps. */
+export function onAnswer(
+  state: CoreState,
+  from: ReplicaId,
+  { chosenTo, entries }: Learned,
+  outputs: CoreOutput[],
+): void {
+  const { catchUp, learner } = state;
+  catchUp.knownBy.set(from, chosenTo);
+  if (catchUp.asked?.of !== from) return;
+  catchUp.asked = undefined;
+  forgetLevel(state);
+  const helped = entries.length > 0 && (entries.at(-1)?.instance ?? 0) <= learner.chosenTo;
+  if (helped && catchUp.knownBy.has(from)) ask(state, from, outputs);
+}
+
+export function onTrimmed(
+  state: CoreState,
+  from: ReplicaId,
+  { minChosenInstance }: Trimmed,
+  outputs: CoreOutput[],
+): void {
+  const { catchUp, learner } = state;
+  if (catchUp.asked?.of === from) catchUp.asked = undefined;
+  if (minChosenInstance <= learner.chosenTo + 1) return;
+  catchUp.trimmedBy.set(from, minChosenInstance);
+  if (nextToAsk(state) !== undefined) return;
+  outputs.push({ kind: 'behind', minChosenInstance: Math.min(...catchUp.trimmedBy.values()) });
+}
+
+export function tickCatchUp(state: CoreState, outputs: CoreOutput[]): void {
+  const { catchUp } = state;
+  if (catchUp.asked !== undefined) {
+    catchUp.asked.ticks++;
+    if (catchUp.asked.ticks < answerTicks) return;
+    catchUp.asked = undefined;
+  }
+  forgetLevel(state);
+  const next = nextToAsk(state);
+  if (next !== undefined) ask(state, next, outputs);
+}
+
+function ask(state: CoreState, of: ReplicaId, outputs: CoreOutput[]): void {
+  const { catchUp, learner } = state;
+  catchUp.asked = { of, ticks: 0 };
+  catchUp.lastAsked = of;
+  const message = { kind: 'fetch', firstInstance: learner.chosenTo + 1 } as const;
+  outputs.push({ kind: 'send', to: of, message, afterSync: false });
+}
+
+/** Those who know more take turns, in the order of their numbers. */
+function nextToAsk({ catchUp }: CoreState): ReplicaId | undefined {
+  const candidates = [...catchUp.knownBy.keys()]
+    .filter((replica) => !catchUp.trimmedBy.has(replica))
+    .sort((left, right) => left - right);
+  return candidates.find((replica) => replica > catchUp.lastAsked) ?? candidates[0];
+}
+
+/** Whoever does not know more than this replica is of no help now. */
+function forgetLevel({ catchUp, learner }: CoreState): void {
+  for (const [replica, chosenTo] of catchUp.knownBy) {
+    if (chosenTo <= learner.chosenTo) catchUp.knownBy.delete(replica);
+  }
+  for (const [replica, minChosenInstance] of catchUp.trimmedBy) {
+    if (minChosenInstance <= learner.chosenTo + 1) catchUp.trimmedBy.delete(replica);
+  }
+}

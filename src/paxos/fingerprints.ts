@@ -1,0 +1,66 @@
+/**
+ * Replicas tell each other what their state machines became, and each looks whether it is the odd one (E5): whoever
+ * differs from a quorum takes no part any more, and where no quorum agrees nobody does.
+ */
+import type { ReplicaId } from './ballot.ts';
+import type { CoreState } from './core-state.ts';
+import { ruling } from './membership.ts';
+import type { FingerprintMark } from './messages.ts';
+import type { Exclusion } from './outputs.ts';
+
+/** How many marks are remembered for comparison; older ones were compared, or never will be. */
+const marksMax = 256;
+
+interface Comparison {
+  readonly machineId: number;
+  readonly instance: number;
+  readonly fingerprints: Map<ReplicaId, Uint8Array>;
+}
+
+export interface FingerprintState {
+  readonly comparisons: Map<string, Comparison>;
+}
+
+export function createFingerprints(): FingerprintState {
+  return { comparisons: new Map() };
+}
+
+/** Takes a mark, of this replica too. @returns why this replica must stop, where it must */
+export function onMark(state: CoreState, from: ReplicaId, mark: FingerprintMark): Exclusion | undefined {
+  const { machineId, instance, fingerprint } = mark;
+  const comparison = comparisonOf(state.fingerprints, machineId, instance);
+  comparison.fingerprints.set(from, fingerprint);
+  return judge(state, comparison);
+}
+
+function judge({ self, memberships }: CoreState, comparison: Comparison): Exclusion | undefined {
+  const { fingerprints, machineId, instance } = comparison;
+  const own = fingerprints.get(self.replica);
+  if (own === undefined || memberships.reigns.length === 0) return undefined;
+  const { voters } = ruling(memberships, instance);
+  const said = voters.flatMap((voter) => fingerprints.get(voter) ?? []);
+  const most = Math.max(...said.map((one) => countEqual(said, one)));
+  const hasQuorum = most * 2 > voters.length;
+  if (hasQuorum && countEqual(said, own) < most) return { kind: 'diverged', machineId, instance, isAlone: true };
+  if (!hasQuorum && said.length === voters.length) return { kind: 'diverged', machineId, instance, isAlone: false };
+  return undefined;
+}
+
+function countEqual(fingerprints: readonly Uint8Array[], one: Uint8Array): number {
+  return fingerprints.filter((other) => equalBytes(other, one)).length;
+}
+
+function equalBytes(left: Uint8Array, right: Uint8Array): boolean {
+  return left.length === right.length && left.every((byte, index) => byte === right[index]);
+}
+
+function comparisonOf({ comparisons }: FingerprintState, machineId: number, instance: number): Comparison {
+  const key = `${machineId} ${instance}`;
+  const known = comparisons.get(key);
+  if (known !== undefined) return known;
+  const comparison: Comparison = { machineId, instance, fingerprints: new Map() };
+  comparisons.set(key, comparison);
+  const oldest = comparisons.keys().next().value;
+  if (comparisons.size > marksMax && oldest !== undefined) comparisons.delete(oldest);
+  return comparison;
+}
