@@ -1,0 +1,109 @@
+import type { Hashes } from '../base/hashes.ts';
+
+// The one definition of a frame, version 1: magic and version (4 bytes), payload length (4), CRC-32 over those eight
+// bytes and the payload (4), payload. Integers are big-endian.
+
+export const frameHeadBytes = 12;
+const magic = 0x4c475301; // LGS, version 1
+const checkedHeadBytes = 8;
+
+/** Fills in the head of `frame`, whose payload stands behind `frameHeadBytes` free bytes. */
+export function sealFrame(frame: Buffer, hashes: Hashes): void {
+  frame.writeUInt32BE(magic, 0);
+  frame.writeUInt32BE(frame.length - frameHeadBytes, 4);
+  const head = hashes.crc32(frame.subarray(0, checkedHeadBytes));
+  frame.writeUInt32BE(hashes.crc32(frame.subarray(frameHeadBytes), head), checkedHeadBytes);
+}
+
+/** Why the bytes of a connection are no frames: nothing after it can be trusted. */
+export type FrameFault = 'not-a-frame' | 'oversize' | 'bad-checksum';
+
+/**
+ * Finds the frames in a stream that is cut anywhere. It keeps at most one unfinished frame, whose length was found
+ * allowed before anything was kept for it.
+ */
+export class FrameDecoder {
+  readonly #hashes: Hashes;
+  /** The largest payload allowed. */
+  payloadBytesMax: number;
+  #chunks: Uint8Array[] = [];
+  #bytes = 0;
+  #fault: FrameFault | undefined;
+
+  constructor(hashes: Hashes, payloadBytesMax: number) {
+    this.#hashes = hashes;
+    this.payloadBytesMax = payloadBytesMax;
+  }
+
+  /** Set once the stream is no stream of frames; everything after is dropped. */
+  get fault(): FrameFault | undefined {
+    return this.#fault;
+  }
+
+  /** Takes the next bytes of the stream. */
+  push(chunk: Uint8Array): void {
+    if (this.#fault !== undefined || chunk.length === 0) return;
+    this.#chunks.push(chunk);
+    this.#bytes += chunk.length;
+  }
+
+  /** The payload of the next frame, the caller's own; undefined: it is not there yet, or there is a `fault`. */
+  next(): Uint8Array | undefined {
+    if (this.#fault !== undefined || this.#bytes < frameHeadBytes) return undefined;
+    const head = this.#peek(frameHeadBytes);
+    if (head.readUInt32BE(0) !== magic) return this.#fail('not-a-frame');
+    const length = head.readUInt32BE(4);
+    if (length > this.payloadBytesMax) return this.#fail('oversize');
+    if (this.#bytes < frameHeadBytes + length) return undefined;
+    this.#skip(frameHeadBytes);
+    const payload = this.#take(length);
+    const crc = this.#hashes.crc32(payload, this.#hashes.crc32(head.subarray(0, checkedHeadBytes)));
+    return crc === head.readUInt32BE(checkedHeadBytes) ? payload : this.#fail('bad-checksum');
+  }
+
+  #fail(fault: FrameFault): undefined {
+    this.#fault = fault;
+    this.#chunks = [];
+    this.#bytes = 0;
+    return undefined;
+  }
+
+  #peek(count: number): Buffer {
+    const first = this.#chunks[0];
+    if (first !== undefined && first.length >= count) return Buffer.from(first.buffer, first.byteOffset, count);
+    const bytes = Buffer.alloc(count);
+    let at = 0;
+    for (const chunk of this.#chunks) {
+      if (at === count) break;
+      const part = chunk.subarray(0, count - at);
+      bytes.set(part, at);
+      at += part.length;
+    }
+    return bytes;
+  }
+
+  #skip(count: number): void {
+    this.#take(count);
+  }
+
+  /** A copy: a small value must not keep a large chunk in memory. */
+  #take(count: number): Uint8Array {
+    const bytes = new Uint8Array(count);
+    let at = 0;
+    let used = 0;
+    for (const chunk of this.#chunks) {
+      const part = chunk.length <= count - at ? chunk : chunk.subarray(0, count - at);
+      bytes.set(part, at);
+      at += part.length;
+      if (part.length < chunk.length) {
+        this.#chunks[used] = chunk.subarray(part.length);
+        break;
+      }
+      used++;
+      if (at === count) break;
+    }
+    this.#chunks.splice(0, used);
+    this.#bytes -= count;
+    return bytes;
+  }
+}

@@ -1,0 +1,163 @@
+import type { Clock } from '../base/clock.ts';
+import type { Hashes } from '../base/hashes.ts';
+import type { Connection, Network } from '../base/network.ts';
+import type { Observer } from '../base/observer.ts';
+import type { ReplicaId } from '../paxos/ballot.ts';
+import type { PaxosMessage } from '../paxos/messages.ts';
+import type { Peer } from '../paxos/peer.ts';
+import { frameHeadBytes, sealFrame } from './frame.ts';
+import type { Hello } from './hello.ts';
+import { encodeMessage } from './message-codec.ts';
+import { OutgoingLink } from './outgoing-link.ts';
+import { PeerConnection, type PeerConnectionHost, type PeerConnectionOptions } from './peer-connection.ts';
+
+export interface LinksOptions {
+  readonly database: string;
+  /** Who speaks here. */
+  readonly self: Peer;
+  readonly network: Network;
+  readonly clock: Clock;
+  readonly hashes: Hashes;
+  readonly observer: Observer;
+  /**
+   * The largest message sent or taken, in bytes: a connection that brings a larger one is closed. A promise lists every
+   * vote in flight, so it needs the room of a whole window.
+   */
+  readonly messageBytesMax: number;
+  /** Messages that wait for one connection, in bytes; what comes then is dropped: the protocol says it again. */
+  readonly queueBytesMax?: number;
+  readonly onMessage: (from: Peer, message: PaxosMessage) => void;
+}
+
+const defaultQueueBytesMax = 64 * 1024 * 1024;
+const stallMs = 5_000;
+/** Connections that others opened. */
+const incomingMax = 64;
+
+/**
+ * The connections of one replica to the others of its group. It dials every member whose address it knows, so that
+ * between two members there is a connection each way and each speaks on its own. Whoever has no known address (one that
+ * joins, or was removed) is answered on the connection on which it spoke.
+ */
+export class Links {
+  readonly #options: LinksOptions;
+  readonly #connectionOptions: PeerConnectionOptions;
+  readonly #outgoing = new Map<ReplicaId, OutgoingLink>();
+  readonly #incoming = new Set<PeerConnection>();
+  /** The newest connection on which a replica spoke. */
+  readonly #callers = new Map<ReplicaId, PeerConnection>();
+  #clusterId: string | undefined;
+  #lastMessage: PaxosMessage | undefined;
+  #lastFrame: Uint8Array = new Uint8Array(0);
+  #isStopped = false;
+
+  constructor(options: LinksOptions) {
+    const { clock, hashes, self, database, messageBytesMax, queueBytesMax = defaultQueueBytesMax } = options;
+    this.#options = options;
+    this.#clusterId = self.clusterId;
+    const hello = { database, peer: self };
+    this.#connectionOptions = { clock, hashes, hello, messageBytesMax, queueBytesMax, stallMs };
+  }
+
+  /** Takes connections from now on. @throws NetworkError */
+  start(): Promise<void> {
+    return this.#options.network.listen((connection) => this.#accept(connection));
+  }
+
+  /** Closes everything; nothing is handed to anybody any more. */
+  stop(): void {
+    if (this.#isStopped) return;
+    this.#isStopped = true;
+    this.#options.network.stopListening();
+    for (const link of this.#outgoing.values()) link.close();
+    for (const connection of [...this.#incoming]) connection.close();
+  }
+
+  /** Who is in the group now, and where each is reached; an empty address: nobody dials it. */
+  know(clusterId: string | undefined, members: readonly { readonly id: ReplicaId; readonly address: string }[]): void {
+    if (this.#isStopped) return;
+    this.#clusterId = clusterId ?? this.#clusterId;
+    const addresses = new Map(members.map(({ id, address }) => [id, address]));
+    for (const [id, link] of this.#outgoing) {
+      if (addresses.get(id) === link.address) continue;
+      this.#outgoing.delete(id);
+      link.close();
+    }
+    const { network, self } = this.#options;
+    for (const [id, address] of addresses) {
+      if (id === self.replica || address === '' || this.#outgoing.has(id)) continue;
+      const host = this.#host({
+        refusalOf: (hello) => (hello.peer.replica === id ? undefined : 'another-replica'),
+        onHello: () => undefined,
+        onClosed: () => undefined,
+      });
+      this.#outgoing.set(id, new OutgoingLink(address, network, this.#connectionOptions, host));
+    }
+  }
+
+  /** Sends, or drops where there is no way or no room; the protocol says again what matters. */
+  send(to: ReplicaId, message: PaxosMessage): void {
+    const frame = this.#frameOf(message);
+    const way = this.#outgoing.get(to) ?? this.#callers.get(to);
+    const isSent = frame.length - frameHeadBytes <= this.#options.messageBytesMax && way?.send(frame) === true;
+    if (!isSent) this.#options.observer.count('transport_messages_dropped_total');
+  }
+
+  /** The same message goes to several replicas one after the other. */
+  #frameOf(message: PaxosMessage): Uint8Array {
+    if (this.#lastMessage === message) return this.#lastFrame;
+    const frame = encodeMessage(message);
+    sealFrame(frame, this.#options.hashes);
+    this.#lastMessage = message;
+    this.#lastFrame = frame;
+    return frame;
+  }
+
+  #accept(connection: Connection): void {
+    if (this.#isStopped || this.#incoming.size >= incomingMax) {
+      connection.receive({ onData() {}, onDrain() {}, onClose() {} });
+      connection.close();
+      return;
+    }
+    let caller: ReplicaId | undefined;
+    const host = this.#host({
+      refusalOf: () => undefined,
+      onHello: ({ replica }) => {
+        caller = replica;
+        this.#callers.set(replica, kept);
+      },
+      onClosed: () => {
+        this.#incoming.delete(kept);
+        if (caller !== undefined && this.#callers.get(caller) === kept) this.#callers.delete(caller);
+      },
+    });
+    const kept = new PeerConnection(connection, this.#connectionOptions, host);
+    this.#incoming.add(kept);
+  }
+
+  #host(own: Pick<PeerConnectionHost, 'refusalOf' | 'onHello' | 'onClosed'>): PeerConnectionHost {
+    const { observer, onMessage } = this.#options;
+    return {
+      refusalOf: (hello) => this.#refusalOf(hello) ?? own.refusalOf(hello),
+      onHello: own.onHello,
+      onMessage: (peer, message) => {
+        if (!this.#isStopped) onMessage(peer, message);
+      },
+      onClosed: (fault) => {
+        own.onClosed(fault);
+        if (fault === undefined || fault === 'closed') return;
+        observer.count('transport_connections_refused_total');
+        observer.report('warn', 'connection-refused', { reason: fault });
+      },
+    };
+  }
+
+  #refusalOf({ database, peer }: Hello): string | undefined {
+    const { self } = this.#options;
+    if (database !== this.#options.database) return 'another-database';
+    if (peer.clusterId !== undefined && this.#clusterId !== undefined && peer.clusterId !== this.#clusterId) {
+      return 'another-cluster';
+    }
+    return peer.replica === self.replica ? 'own-identity' : undefined;
+  }
+}
