@@ -1,0 +1,155 @@
+import { assert } from '../../base/assert.ts';
+import type { Acceptor } from './acceptor-words.ts';
+import { compareNoticed, type NoticedBallot, printBallot } from './noticed-ballot.ts';
+import { Violation } from './violation.ts';
+
+/** One voter of a membership. */
+export interface Member {
+  readonly replica: number;
+  readonly incarnation: string;
+}
+
+/** The voters whose quorum decides an instance. Undefined: nobody knows yet, and nothing is concluded. */
+export type VotersAt = (instance: number) => readonly Member[] | undefined;
+
+/** One value at one ballot, and who said that it is durable with it. */
+interface Vote {
+  readonly ballot: NoticedBallot;
+  readonly valueHash: string;
+  readonly acceptors: Acceptor[];
+}
+
+interface Chosen {
+  readonly ballot: NoticedBallot;
+  readonly valueHash: string;
+}
+
+interface Instance {
+  readonly votes: Vote[];
+  /** By a quorum of those whose disks hold what they say, whether or not anybody has learned of it. */
+  chosen: Chosen | undefined;
+  /** By a quorum of votes, doubtful ones too: what a replica may in good faith take for chosen. */
+  claimed: Chosen | undefined;
+  /** What the first replica called chosen. */
+  called: string | undefined;
+}
+
+/**
+ * One value an instance, for ever: from the moment when a quorum has said that it is durable, known or not, nothing
+ * else is proposed above that ballot, accepted, or called chosen.
+ */
+export class ChosenValues {
+  readonly #votersAt: VotersAt;
+  readonly #firstInstance: number;
+  readonly #instancesMax: number;
+  readonly #instances = new Map<number, Instance>();
+
+  /** @param options.firstInstance - what is below it was chosen before the run began */
+  constructor(options: { readonly votersAt: VotersAt; readonly firstInstance: number; readonly instancesMax: number }) {
+    this.#votersAt = options.votersAt;
+    this.#firstInstance = options.firstInstance;
+    this.#instancesMax = options.instancesMax;
+  }
+
+  /** The hash of what a quorum holds; undefined: nothing is chosen yet. */
+  chosenAt(instance: number): string | undefined {
+    return this.#instances.get(instance)?.chosen?.valueHash;
+  }
+
+  /** A leader sends an accept. @throws Violation `chosen-then-lost`, `two-values-at-a-ballot` */
+  onProposed(instance: number, ballot: NoticedBallot, valueHash: string): void {
+    this.#vote(instance, ballot, valueHash, 'proposed');
+  }
+
+  /** @throws Violation `chosen-then-lost`, `two-values-at-a-ballot`, `two-values` */
+  onAccepted(acceptor: Acceptor, instance: number, ballot: NoticedBallot, valueHash: string): void {
+    const vote = this.#vote(instance, ballot, valueHash, 'accepted');
+    if (vote.acceptors.includes(acceptor)) return;
+    vote.acceptors.push(acceptor);
+    this.#count(instance, vote);
+  }
+
+  /**
+   * A replica calls a value chosen: it counted a quorum, was told, executed it.
+   * @throws Violation `two-values`, `chosen-without-quorum`
+   */
+  onChosen(replica: number, instance: number, valueHash: string): void {
+    if (instance < this.#firstInstance) return;
+    const state = this.#instance(instance);
+    // Who votes may have become known only now.
+    for (const vote of state.votes) this.#count(instance, vote);
+    const chosen = state.chosen ?? state.claimed;
+    if (chosen === undefined && this.#votersAt(instance) !== undefined) {
+      const detail = `replica ${replica} calls ${valueHash} chosen, no quorum has said that it is durable`;
+      throw new Violation('chosen-without-quorum', `instance ${instance}: ${detail}`);
+    }
+    const known = chosen?.valueHash ?? state.called;
+    if (known !== undefined && known !== valueHash) {
+      const detail = `replica ${replica} calls ${valueHash} chosen, where ${known} is`;
+      throw new Violation('two-values', `instance ${instance}: ${detail}`);
+    }
+    state.called = valueHash;
+  }
+
+  /** Whether with this vote a quorum has the value. */
+  #count(instance: number, vote: Vote): void {
+    const state = this.#instance(instance);
+    if (state.claimed === undefined && this.#hasQuorum(instance, vote, true)) state.claimed = vote;
+    if (state.chosen === undefined && this.#hasQuorum(instance, vote, false)) choose(state, instance, vote);
+  }
+
+  #instance(instance: number): Instance {
+    let state = this.#instances.get(instance);
+    if (state === undefined) {
+      assert(this.#instances.size < this.#instancesMax, 'a run has fewer instances than the limit');
+      state = { votes: [], chosen: undefined, claimed: undefined, called: undefined };
+      this.#instances.set(instance, state);
+    }
+    return state;
+  }
+
+  #vote(instance: number, ballot: NoticedBallot, valueHash: string, verb: string): Vote {
+    const { chosen, votes } = this.#instance(instance);
+    if (chosen !== undefined && chosen.valueHash !== valueHash && compareNoticed(ballot, chosen.ballot) > 0) {
+      throw lost(instance, chosen, { ballot, valueHash }, verb);
+    }
+    for (const vote of votes) {
+      if (compareNoticed(vote.ballot, ballot) !== 0) continue;
+      if (vote.valueHash === valueHash) return vote;
+      const detail = `${valueHash} is ${verb} at ${printBallot(ballot)}, where ${vote.valueHash} was before`;
+      throw new Violation('two-values-at-a-ballot', `instance ${instance}: ${detail}`);
+    }
+    const vote: Vote = { ballot, valueHash, acceptors: [] };
+    votes.push(vote);
+    return vote;
+  }
+
+  #hasQuorum(instance: number, { acceptors }: Vote, withDoubtful: boolean): boolean {
+    const voters = this.#votersAt(instance);
+    if (voters === undefined) return false;
+    let count = 0;
+    for (const { replica, incarnation } of voters) {
+      const vote = acceptors.find((acceptor) => acceptor.replica === replica && acceptor.incarnation === incarnation);
+      if (vote !== undefined && (withDoubtful || !vote.isDoubtful)) count += 1;
+    }
+    return count * 2 > voters.length;
+  }
+}
+
+/** Who proposed above this ballot before the quorum was whole must have found the value all the same. */
+function choose(state: Instance, instance: number, { ballot, valueHash }: Vote): void {
+  const chosen = { ballot, valueHash };
+  if (state.claimed !== undefined && state.claimed.valueHash !== valueHash) {
+    const detail = `${valueHash} is chosen at ${printBallot(ballot)}, ${state.claimed.valueHash} was at ${printBallot(state.claimed.ballot)}`;
+    throw new Violation('two-values', `instance ${instance}: ${detail}`);
+  }
+  const other = state.votes.find((vote) => vote.valueHash !== valueHash && compareNoticed(vote.ballot, ballot) > 0);
+  if (other !== undefined) throw lost(instance, chosen, other, 'proposed');
+  state.chosen = chosen;
+}
+
+function lost(instance: number, chosen: Chosen, other: Chosen, verb: string): Violation {
+  const was = `${chosen.valueHash} is chosen at ${printBallot(chosen.ballot)}`;
+  const detail = `${was}, ${other.valueHash} is ${verb} at ${printBallot(other.ballot)}`;
+  return new Violation('chosen-then-lost', `instance ${instance}: ${detail}`);
+}

@@ -1,0 +1,16 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { badHistories, goodHistories } from './bad-histories.ts';
+import { checkHandMade } from './hand-made.ts';
+
+for (const bad of badHistories) {
+  test(`refused: ${bad.name}`, () => {
+    assert.throws(() => checkHandMade(bad), { name: 'Violation', rule: bad.rule });
+  });
+}
+
+for (const good of goodHistories) {
+  test(`allowed: ${good.name}`, () => {
+    checkHandMade(good);
+  });
+}
