@@ -4,6 +4,7 @@ import type { Express } from 'express';
 import type { LoggosError } from '../base/errors.ts';
 import { tooLarge } from './body.ts';
 import type { HttpApp } from './http-app.ts';
+import { OpenConnections } from './open-connections.ts';
 import { problemAnswer } from './problem-answer.ts';
 import { Refusal } from './refusal.ts';
 import { headFlaw } from './request-head.ts';
@@ -23,6 +24,8 @@ export interface ServerLimits {
   readonly silentMax: number;
   /** All connections; more are dropped at once. */
   readonly connectionsMax: number;
+  /** Of one address that is not loopback, and of a /64 of IPv6; 0: no limit of its own. */
+  readonly perAddressMax: number;
 }
 
 export const defaultServerLimits: ServerLimits = {
@@ -32,10 +35,13 @@ export const defaultServerLimits: ServerLimits = {
   silentMs: 30_000,
   silentMax: 1_000,
   connectionsMax: 10_000,
+  perAddressMax: 1_000,
 };
 
 /** How often Node looks for requests that are too slow. */
 const checkingIntervalMs = 1_000;
+/** Of one request, its target with them. */
+const headerBytesMax = 8_192;
 
 /**
  * A server for the app, not listening yet. Requests are made with Express's prototypes at once: switching them for
@@ -51,6 +57,12 @@ export function createHttpServer(app: HttpApp, limits: ServerLimits = defaultSer
   express.response = AppResponse.prototype as unknown as Express['response'];
 
   const silent = new SilentSockets(limits.silentMs, limits.silentMax, services.clock);
+  const connections = new OpenConnections({
+    clock: services.clock,
+    observer: services.observer,
+    perAddressMax: limits.perAddressMax,
+    slowReaderMs: services.settings.slowReaderMs,
+  });
   const serve = (request: IncomingMessage, response: ServerResponse) => {
     silent.spoke(request.socket);
     const flaw = headFlaw(request);
@@ -64,6 +76,7 @@ export function createHttpServer(app: HttpApp, limits: ServerLimits = defaultSer
     {
       IncomingMessage: AppRequest,
       ServerResponse: AppResponse,
+      maxHeaderSize: headerBytesMax,
       connectionsCheckingInterval: checkingIntervalMs,
       headersTimeout: limits.headersTimeoutMs,
       requestTimeout: limits.requestTimeoutMs,
@@ -77,7 +90,9 @@ export function createHttpServer(app: HttpApp, limits: ServerLimits = defaultSer
   server.maxConnections = limits.connectionsMax;
   // No limit: a connection that is reused for ever costs less than ones that are made anew.
   server.maxRequestsPerSocket = 0;
-  server.on('connection', (socket) => silent.connected(socket));
+  server.on('connection', (socket) => {
+    if (connections.connected(socket)) silent.connected(socket);
+  });
   // A body that is too large is refused before it is sent.
   server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
     const { bodyBytesMax } = services.settings;
@@ -92,7 +107,10 @@ export function createHttpServer(app: HttpApp, limits: ServerLimits = defaultSer
     refuse(request, response, new Refusal('malformed-request', 'the expectation is not known', { status: 417 }));
   });
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => refuseRaw(error, socket));
-  server.on('close', () => silent.close());
+  server.on('close', () => {
+    silent.close();
+    connections.close();
+  });
 
   function refuse(request: IncomingMessage, response: ServerResponse, error: LoggosError): void {
     silent.spoke(request.socket);
@@ -130,7 +148,7 @@ const rawRefusals: Readonly<Record<string, RawRefusal>> = {
   HPE_HEADER_OVERFLOW: {
     status: 431,
     phrase: 'Request Header Fields Too Large',
-    message: 'the headers have more than 16 KiB',
+    message: `the headers have more than ${headerBytesMax / 1_024} KiB`,
   },
   ERR_HTTP_REQUEST_TIMEOUT: { status: 408, phrase: 'Request Timeout', message: 'the request came too slowly' },
 };

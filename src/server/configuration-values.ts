@@ -19,6 +19,11 @@ export function bytes(bytesMin: number, bytesMax: number): z.ZodType<number> {
   return quantity(units, bytesMin, bytesMax, `a size from ${bytesMin} to ${bytesMax} bytes, such as 64MiB`);
 }
 
+/** A whole number. Inclusive bounds. */
+export function count(minimum: number, maximum: number): z.ZodType<number> {
+  return quantity({ '': 1 }, minimum, maximum, `a number from ${minimum} to ${maximum}`);
+}
+
 /** `5s`, `250ms`; a number alone is milliseconds. Inclusive bounds, in milliseconds. */
 export function duration(msMin: number, msMax: number): z.ZodType<number> {
   return quantity(times, msMin, msMax, `a time from ${msMin} to ${msMax} ms, such as 5s`);

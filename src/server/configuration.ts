@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { LoggosError } from '../base/errors.ts';
-import { address, bytes, duration, flag, names } from './configuration-values.ts';
+import { address, bytes, count, duration, flag, names } from './configuration-values.ts';
 
 /** One setting: the flag `--segment-bytes`, the variable LOGGOS_SEGMENT_BYTES and the key `segmentBytes` of the file. */
 interface Setting {
@@ -55,6 +55,13 @@ const settings = {
     default: '10s',
     argument: 'time',
     description: 'How long a stop waits for requests in flight before their connections are cut.',
+  },
+  connectionsPerAddress: {
+    schema: count(0, 10_000),
+    default: '1000',
+    argument: 'count',
+    description:
+      'Connections that one address may have, loopback aside; 0 is no limit, for a proxy in front that has them all.',
   },
   segmentBytes: {
     schema: bytes(MiB, 1024 * MiB),

@@ -4,7 +4,7 @@ import type { Logger } from 'pino';
 import { LoggosError } from '../base/errors.ts';
 import type { Observer } from '../base/observer.ts';
 import { createHttpApp } from '../http/http-app.ts';
-import { createHttpServer } from '../http/http-server.ts';
+import { createHttpServer, defaultServerLimits } from '../http/http-server.ts';
 import { defaultHttpSettings } from '../http/http-services.ts';
 import { systemClock } from '../system/clock.ts';
 import { systemHashes } from '../system/hashes.ts';
@@ -78,7 +78,7 @@ async function answer(
   observer: Observer,
   stopped: Promise<string>,
 ): Promise<void> {
-  const { deadline, hosts, insecure, http, stopWithin } = configuration;
+  const { deadline, hosts, insecure, http, stopWithin, connectionsPerAddress: perAddressMax } = configuration;
   const app = createHttpApp({
     databases: running.databases,
     settings: {
@@ -96,7 +96,7 @@ async function answer(
     version,
   });
   metrics.gauge('http_open_streams', 'Event streams and long polls that are open.', () => app.openStreams);
-  const server = createHttpServer(app);
+  const server = createHttpServer(app, { ...defaultServerLimits, perAddressMax });
   const url = await listen(server, http);
   if (insecure) observer.report('warn', 'open-to-all', { url });
   greet(url, configuration.data);

@@ -69,6 +69,13 @@ export class RestServer {
     return `http://127.0.0.1:${this.port}`;
   }
 
+  /** Connections that the server has. */
+  connectionCount(): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.#server.getConnections((error, count) => (error === null ? resolve(count) : reject(error)));
+    });
+  }
+
   async stop(): Promise<void> {
     this.app.closeStreams();
     const closed = once(this.#server, 'close');
