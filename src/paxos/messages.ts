@@ -162,6 +162,18 @@ export interface Outdated {
   readonly membership: Membership;
 }
 
+/** Asks a session that knows less than its incarnation had said whether it is alive, or words of a process long gone. */
+export interface Challenge {
+  readonly kind: 'challenge';
+  /** Of the one who asks: an answer to it was given while that process lived. */
+  readonly session: string;
+}
+
+export interface ChallengeAnswer {
+  readonly kind: 'challenge-answer';
+  readonly session: string;
+}
+
 /** The other one forgot what it had said: its disk is older than its word, and its votes do not count (A4). */
 export interface Distrusted {
   readonly kind: 'distrusted';
@@ -189,4 +201,6 @@ export type PaxosMessage =
   | Form
   | FormAnswer
   | Outdated
+  | Challenge
+  | ChallengeAnswer
   | Distrusted;

@@ -1,19 +1,19 @@
 /**
  * Whether a replica's word counts (A4). A replica remembers what every incarnation has said; one whose disk was taken
- * back to an earlier day, or copied, begins a new session knowing less than it had said, and is told so instead of
- * being counted.
+ * back to an earlier day, or copied, begins a new session knowing less than it had said. A session that looks like it may
+ * also be one long gone whose words come late, so it is asked to answer first: one that does is told, and never counted.
  */
 import { isPlanted } from '../base/planted-bugs.ts';
 import { type Ballot, compareBallots } from './ballot.ts';
 import type { CoreState } from './core-state.ts';
 import { includes, reignsWithin } from './membership.ts';
-import type { PaxosMessage } from './messages.ts';
+import type { ChallengeAnswer, PaxosMessage } from './messages.ts';
 import type { CoreOutput } from './outputs.ts';
 import type { Peer } from './peer.ts';
 
 interface Word {
-  session: string;
-  readonly oldSessions: string[];
+  /** Processes that knew, when they began, all that had been said before. */
+  readonly sessions: string[];
   promised: Ballot;
   lastInstance: number;
 }
@@ -21,34 +21,46 @@ interface Word {
 export interface TrustState {
   /** By incarnation: the most it ever said. */
   readonly words: Map<string, Word>;
+  /** Sessions that knew less than their incarnation had said, and answered when they were asked. */
   readonly distrusted: Set<string>;
 }
 
-const oldSessionsMax = 8;
+const sessionsMax = 8;
 const wordsMax = 64;
+const distrustedMax = 64;
 
-/** Whether what `from` says is taken at all. Tells it where its memory was found short. */
+/** Whether what `from` says is taken at all. */
 export function isTrusted({ self, trust }: CoreState, from: Peer, outputs: CoreOutput[]): boolean {
   if (from === self || isPlanted('vote-with-lost-memory')) return true;
-  const key = `${from.replica} ${from.incarnation}`;
-  const word = trust.words.get(key);
-  if (word === undefined) {
-    if (trust.words.size >= wordsMax) forgetOldest(trust);
-    const { session, promised, lastInstance } = from;
-    trust.words.set(key, { session, oldSessions: [], promised, lastInstance });
+  const word = wordOf(trust, from);
+  if (word.sessions.includes(from.session)) return true;
+  if (!knowsLess(from, word)) {
+    word.sessions.push(from.session);
+    if (word.sessions.length > sessionsMax) word.sessions.shift();
     return true;
   }
-  if (from.session === word.session) return !trust.distrusted.has(key) || tell(word, from, outputs);
-  // What comes late from a process that is gone is nobody's word any more.
-  if (word.oldSessions.includes(from.session)) return false;
-  word.oldSessions.push(word.session);
-  if (word.oldSessions.length > oldSessionsMax) word.oldSessions.shift();
-  word.session = from.session;
-  const knowsLess =
-    compareBallots(from.promised, word.promised) < 0 || (!from.isDoubtful && from.lastInstance < word.lastInstance);
-  if (!knowsLess) return true;
-  trust.distrusted.add(key);
-  return tell(word, from, outputs);
+  if (trust.distrusted.has(from.session)) {
+    tell(word, from, outputs);
+  } else {
+    const message = { kind: 'challenge', session: self.session } as const;
+    outputs.push({ kind: 'send', to: from.replica, message, afterSync: false });
+  }
+  return false;
+}
+
+/** A session that looked as if it knew less than it should is alive, and so does know less. */
+export function onChallengeAnswer(
+  { self, trust }: CoreState,
+  from: Peer,
+  { session }: ChallengeAnswer,
+  outputs: CoreOutput[],
+): void {
+  const word = wordOf(trust, from);
+  if (session !== self.session || word.sessions.includes(from.session) || !knowsLess(from, word)) return;
+  const oldest = trust.distrusted.values().next().value;
+  if (trust.distrusted.size >= distrustedMax && oldest !== undefined) trust.distrusted.delete(oldest);
+  trust.distrusted.add(from.session);
+  tell(word, from, outputs);
 }
 
 /** Remembers what a trusted peer says that it must never forget. */
@@ -69,15 +81,23 @@ export function isVoter({ memberships, learner }: CoreState, peer: Peer): boolea
   return reignsWithin(memberships, learner.chosenTo).some((reign) => includes(reign, peer, 'voter'));
 }
 
-function tell({ promised, lastInstance }: Word, from: Peer, outputs: CoreOutput[]): false {
-  const message = { kind: 'distrusted', promised, lastInstance } as const;
-  outputs.push({ kind: 'send', to: from.replica, message, afterSync: false });
-  return false;
+function knowsLess(from: Peer, word: Word): boolean {
+  if (compareBallots(from.promised, word.promised) < 0) return true;
+  return !from.isDoubtful && from.lastInstance < word.lastInstance;
 }
 
-function forgetOldest({ words, distrusted }: TrustState): void {
+function wordOf({ words }: TrustState, { replica, incarnation, promised, lastInstance }: Peer): Word {
+  const key = `${replica} ${incarnation}`;
+  const known = words.get(key);
+  if (known !== undefined) return known;
   const oldest = words.keys().next().value;
-  if (oldest === undefined) return;
-  words.delete(oldest);
-  distrusted.delete(oldest);
+  if (words.size >= wordsMax && oldest !== undefined) words.delete(oldest);
+  const word = { sessions: [], promised, lastInstance };
+  words.set(key, word);
+  return word;
+}
+
+function tell({ promised, lastInstance }: Word, from: Peer, outputs: CoreOutput[]): void {
+  const message = { kind: 'distrusted', promised, lastInstance } as const;
+  outputs.push({ kind: 'send', to: from.replica, message, afterSync: false });
 }

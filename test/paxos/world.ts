@@ -327,6 +327,9 @@ function messageText(message: PaxosMessage): string {
       return `form-answer ${message.membership === undefined ? 'nobody' : membershipText(message.membership)}`;
     case 'outdated':
       return `outdated: ${membershipText(message.membership)} since ${message.epoch}`;
+    case 'challenge':
+    case 'challenge-answer':
+      return `${message.kind} by session ${message.session}`;
     case 'distrusted':
       return `distrusted: promised ${ballotText(message.promised)}, voted to ${message.lastInstance}`;
   }

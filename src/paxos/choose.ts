@@ -1,0 +1,48 @@
+/** From news to values in order: what becomes known to be chosen is executed, each instance once. */
+import { isPlanted } from '../base/planted-bugs.ts';
+import { forget, holds } from './acceptor.ts';
+import type { Ballot } from './ballot.ts';
+import { type Membership, membershipIn } from './chosen-value.ts';
+import type { CoreState } from './core-state.ts';
+import { type ChosenInstance, isNoticed, learn } from './learner.ts';
+import { addMembership, includes, ruling } from './membership.ts';
+import { advance, exclude } from './office.ts';
+import type { CoreOutput } from './outputs.ts';
+import { isMember } from './trust.ts';
+
+/** Takes a value known to be chosen. */
+export function choose(state: CoreState, chosen: ChosenInstance, outputs: CoreOutput[]): void {
+  for (const { instance, ballot, value } of learn(state.learner, chosen)) {
+    forget(state.acceptor, instance);
+    state.leader.proposals.delete(instance);
+    const membership = membershipIn(value);
+    if (membership !== undefined) takeMembership(state, instance, membership);
+    outputs.push({ kind: 'execute', instance, ballot, value });
+  }
+  leaveIfRemoved(state, outputs);
+  advance(state, outputs);
+}
+
+function takeMembership(state: CoreState, instance: number, membership: Membership): void {
+  state.forming = undefined;
+  // Instance 1 may have been accepted, and so be known, as another membership that lost.
+  if (instance === 1) state.memberships.reigns.length = 0;
+  addMembership(state.memberships, { instance, membership });
+}
+
+/** A member that no membership names any more goes as soon as the one without it rules. */
+function leaveIfRemoved(state: CoreState, outputs: CoreOutput[]): void {
+  const { self, memberships, learner } = state;
+  if (memberships.reigns.length < 2) return;
+  const now = ruling(memberships, learner.chosenTo + 1);
+  const wasMember = memberships.reigns.some((reign) => reign.instance < now.instance && includes(reign, self));
+  if (wasMember && !isMember(state, self)) exclude(state, { kind: 'removed', epoch: now.instance }, outputs);
+}
+
+/** A notice and a vote of one ballot together make a chosen value, whichever came first (B5). */
+export function learnNoticed(state: CoreState, instance: number, ballot: Ballot, outputs: CoreOutput[]): void {
+  if (!isNoticed(state.learner, instance, ballot)) return;
+  if (!holds(state.acceptor, instance, ballot) && !isPlanted('chosen-notice-without-ballot')) return;
+  const vote = state.acceptor.accepted.get(instance);
+  if (vote !== undefined) choose(state, { instance, ballot, value: vote.value }, outputs);
+}

@@ -1,0 +1,266 @@
+/** What a member does with a message: whether it is taken at all, and by which part. */
+import { unreachable } from '../base/assert.ts';
+import { isPlanted } from '../base/planted-bugs.ts';
+import { aheadMax, holds, onAccept, onHeartbeat, onPrepare } from './acceptor.ts';
+import { compareBallots, type ReplicaId } from './ballot.ts';
+import * as catchingUp from './catch-up.ts';
+import { choose, learnNoticed } from './choose.ts';
+import { membershipIn } from './chosen-value.ts';
+import { type CoreState, knowFirstMembership } from './core-state.ts';
+import * as election from './election.ts';
+import { onMark } from './fingerprints.ts';
+import { onForm, onFormAnswer } from './forming.ts';
+import * as leading from './leader.ts';
+import { epochOf, ruling } from './membership.ts';
+import type {
+  Accept,
+  Accepted,
+  Chosen,
+  Heartbeat,
+  HeartbeatAnswer,
+  Learned,
+  Outdated,
+  PaxosMessage,
+  Prepare,
+  Promised,
+  Refused,
+  TakeOver,
+} from './messages.ts';
+import { advance, campaign, exclude, followHigher, standBack } from './office.ts';
+import type { CoreOutput } from './outputs.ts';
+import type { Peer } from './peer.ts';
+import { onConfirmed } from './read-index.ts';
+import { isMember, isTrusted, isVoter, onChallengeAnswer, rememberWord } from './trust.ts';
+
+export function onMessage(state: CoreState, from: Peer, message: PaxosMessage, outputs: CoreOutput[]): void {
+  if (from !== state.self && !isHeard(state, from, message, outputs)) return;
+  switch (message.kind) {
+    case 'pre-vote':
+      election.onPreVote(state, from.replica, message, outputs);
+      catchingUp.onKnownBy(state, from.replica, message.chosenTo, outputs);
+      break;
+    case 'pre-vote-answer':
+      catchingUp.onKnownBy(state, from.replica, message.chosenTo, outputs);
+      if (election.onPreVoteAnswer(state, from.replica, message)) campaign(state, false, outputs);
+      break;
+    case 'prepare':
+      onPrepareFrom(state, from.replica, message, outputs);
+      break;
+    case 'promised':
+      onPromisedBy(state, from.replica, message, outputs);
+      break;
+    case 'accept':
+      onAcceptFrom(state, from, message, outputs);
+      break;
+    case 'accepted':
+      onAcceptedBy(state, from.replica, message, outputs);
+      break;
+    case 'refused':
+      onRefused(state, message);
+      break;
+    case 'chosen':
+      onChosen(state, message, outputs);
+      break;
+    case 'heartbeat':
+      onHeartbeatFrom(state, from.replica, message, outputs);
+      break;
+    case 'heartbeat-answer':
+      onHeartbeatAnswer(state, from.replica, message, outputs);
+      break;
+    case 'fetch':
+      catchingUp.onFetch(state, from.replica, message, outputs);
+      break;
+    case 'learned':
+      onLearned(state, from.replica, message, outputs);
+      break;
+    case 'trimmed':
+      catchingUp.onTrimmed(state, from.replica, message, outputs);
+      break;
+    case 'take-over':
+      onTakeOver(state, message, outputs);
+      break;
+    case 'fingerprints':
+      for (const mark of message.marks) exclude(state, onMark(state, from.replica, mark), outputs);
+      break;
+    case 'form':
+      onForm(state, from.replica, outputs);
+      break;
+    case 'form-answer':
+      if (onFormAnswer(state, from, message, outputs)) campaign(state, false, outputs);
+      break;
+    case 'outdated':
+      onOutdated(state, from.replica, message, outputs);
+      break;
+    case 'challenge': {
+      const answer = { kind: 'challenge-answer', session: message.session } as const;
+      outputs.push({ kind: 'send', to: from.replica, message: answer, afterSync: false });
+      break;
+    }
+    case 'challenge-answer':
+      break;
+    case 'distrusted':
+      onDistrusted(state, from.replica, message.lastInstance, outputs);
+      break;
+    default:
+      unreachable(message);
+  }
+}
+
+/**
+ * Whether a message of another replica is taken at all: of this cluster, from a memory that is whole, of no older
+ * membership where it asks for something, and of a member where it votes.
+ */
+function isHeard(state: CoreState, from: Peer, message: PaxosMessage, outputs: CoreOutput[]): boolean {
+  const clusterId = state.memberships.reigns[0]?.membership.clusterId ?? state.self.clusterId;
+  if (clusterId !== undefined && from.clusterId !== undefined && clusterId !== from.clusterId) return false;
+  if (message.kind === 'challenge-answer') onChallengeAnswer(state, from, message, outputs);
+  if (message.kind === 'challenge' || message.kind === 'challenge-answer') return true;
+  if (!isTrusted(state, from, outputs)) return false;
+  rememberWord(state, from, message);
+  switch (message.kind) {
+    case 'pre-vote':
+    case 'prepare':
+    case 'heartbeat':
+      return isUpToDate(state, from, message.epoch, outputs);
+    case 'pre-vote-answer':
+    case 'promised':
+    case 'accepted':
+    case 'heartbeat-answer':
+    case 'fingerprints':
+      return isMember(state, from) || isPlanted('vote-with-lost-memory');
+    default:
+      return true;
+  }
+}
+
+/** Whoever asks for something in an older epoch is refused and told the newer membership (G1, G3). */
+function isUpToDate(state: CoreState, from: Peer, epoch: number, outputs: CoreOutput[]): boolean {
+  const { memberships } = state;
+  const newest = memberships.reigns.at(-1);
+  if (newest === undefined) return true;
+  catchingUp.onKnownBy(state, from.replica, epoch, outputs);
+  if (epoch >= newest.instance) return epoch > newest.instance || isMember(state, from);
+  const message = { kind: 'outdated', epoch: newest.instance, membership: newest.membership } as const;
+  outputs.push({ kind: 'send', to: from.replica, message, afterSync: false });
+  return false;
+}
+
+function onPrepareFrom(state: CoreState, from: ReplicaId, message: Prepare, outputs: CoreOutput[]): void {
+  if (!mayVote(state, message.firstInstance)) return;
+  if (!message.isTransfer && election.hasLiveLeader(state, from)) return;
+  onPrepare(state.acceptor, state.learner.chosenTo, from, message, outputs);
+  followHigher(state);
+}
+
+function onPromisedBy(state: CoreState, from: ReplicaId, message: Promised, outputs: CoreOutput[]): void {
+  leading.onPromised(state, from, message);
+  advance(state, outputs);
+  catchingUp.onKnownBy(state, from, message.truncatedTo, outputs);
+}
+
+function onAcceptFrom(state: CoreState, from: Peer, message: Accept, outputs: CoreOutput[]): void {
+  const { acceptor, learner, self } = state;
+  if (!mayVote(state, message.instance) || isMembershipOfOthers(state, message)) return;
+  onAccept(acceptor, learner.chosenTo, from.replica, message, outputs);
+  if (holds(acceptor, message.instance, message.ballot)) knowFirstMembership(state, message.instance, message.value);
+  if (state.memberships.reigns.length > 0) state.forming = undefined;
+  if (from !== self && compareBallots(message.ballot, acceptor.promised) === 0) {
+    election.onWordOfLeader(state, from.replica);
+  }
+  followHigher(state);
+  learnNoticed(state, message.instance, message.ballot, outputs);
+}
+
+/** Instance 1 of a new group is accepted only with this very incarnation in it (A4). */
+function isMembershipOfOthers({ self, learner }: CoreState, { instance, value }: Accept): boolean {
+  if (instance !== 1 || learner.chosenTo > 0) return false;
+  const membership = membershipIn(value);
+  const isNamed = membership?.members.some(
+    (member) => member.id === self.replica && member.incarnation === self.incarnation,
+  );
+  return isNamed !== true;
+}
+
+/** A replica votes where its incarnation is named a voter; on instance 1 of a new group, where nobody is named yet. */
+function mayVote(state: CoreState, instance: number): boolean {
+  if (state.memberships.reigns.length === 0) return state.forming !== undefined && instance === 1;
+  return isVoter(state, state.self) || isPlanted('vote-with-lost-memory');
+}
+
+/** With a quorum the value is chosen: the others are told by its ballot. */
+function onAcceptedBy(state: CoreState, from: ReplicaId, { ballot, instance }: Accepted, outputs: CoreOutput[]): void {
+  const value = leading.onAccepted(state, from, ballot, instance);
+  if (value === undefined) return;
+  for (const to of ruling(state.memberships, instance).members) {
+    if (to === state.self.replica) continue;
+    outputs.push({ kind: 'send', to, message: { kind: 'chosen', instance, ballot }, afterSync: false });
+  }
+  choose(state, { instance, ballot, value }, outputs);
+}
+
+function onChosen(state: CoreState, { instance, ballot }: Chosen, outputs: CoreOutput[]): void {
+  const { chosenTo, noticed, ahead } = state.learner;
+  if (instance <= chosenTo || instance > chosenTo + aheadMax || ahead.has(instance)) return;
+  noticed.set(instance, ballot);
+  learnNoticed(state, instance, ballot, outputs);
+}
+
+function onLearned(state: CoreState, from: ReplicaId, message: Learned, outputs: CoreOutput[]): void {
+  for (const { instance, ballot, value } of message.entries) {
+    const { chosenTo, ahead } = state.learner;
+    if (instance <= chosenTo || instance > chosenTo + aheadMax || ahead.has(instance)) continue;
+    // A vote of that very ballot is on disk already, or on its way there before what is told of it.
+    if (!holds(state.acceptor, instance, ballot)) {
+      outputs.push({ kind: 'persist', record: { kind: 'chosen', instance, ballot, value } });
+    }
+    choose(state, { instance, ballot, value }, outputs);
+  }
+  catchingUp.onAnswer(state, from, message, outputs);
+}
+
+function onHeartbeatFrom(state: CoreState, from: ReplicaId, message: Heartbeat, outputs: CoreOutput[]): void {
+  if (!onHeartbeat(state.acceptor, state.learner.chosenTo, from, message, outputs)) return;
+  if (from === state.self.replica) return;
+  if (state.leader.phase !== 'following') standBack(state);
+  election.onWordOfLeader(state, from);
+  catchingUp.onKnownBy(state, from, message.chosenTo, outputs);
+}
+
+function onHeartbeatAnswer(state: CoreState, from: ReplicaId, answer: HeartbeatAnswer, outputs: CoreOutput[]): void {
+  const { reads, leader, learner, memberships } = state;
+  if (compareBallots(answer.ballot, leader.ballot) !== 0) return;
+  election.onHeard(state, from, answer.chosenTo);
+  catchingUp.onKnownBy(state, from, answer.chosenTo, outputs);
+  const newestRound = isPlanted('read-on-old-confirmation') ? [...reads.rounds.keys()].at(-1) : undefined;
+  const round = newestRound ?? answer.round;
+  const instance = onConfirmed(reads, ruling(memberships, learner.chosenTo + 1).voters, from, round);
+  if (instance !== undefined) outputs.push({ kind: 'read-confirmed', round, instance });
+}
+
+function onRefused(state: CoreState, { ballot, promised }: Refused): void {
+  const { leader } = state;
+  leader.roundSeen = Math.max(leader.roundSeen, promised.round);
+  if (leader.phase !== 'following' && compareBallots(ballot, leader.ballot) === 0) standBack(state);
+}
+
+function onTakeOver(state: CoreState, { ballot }: TakeOver, outputs: CoreOutput[]): void {
+  const isOfPresentLeader = compareBallots(ballot, state.acceptor.promised) === 0;
+  if (isOfPresentLeader && state.leader.phase === 'following' && isVoter(state, state.self)) {
+    campaign(state, true, outputs);
+  }
+}
+
+function onOutdated(state: CoreState, from: ReplicaId, message: Outdated, outputs: CoreOutput[]): void {
+  const { self, memberships } = state;
+  const { epoch, membership } = message;
+  if (epoch <= epochOf(memberships)) return;
+  const isNamed = membership.members.some(
+    ({ id, incarnation }) => id === self.replica && incarnation === self.incarnation,
+  );
+  if (isNamed) catchingUp.onKnownBy(state, from, epoch, outputs);
+  else exclude(state, { kind: 'removed', epoch }, outputs);
+}
+
+function onDistrusted(state: CoreState, by: ReplicaId, lastInstance: number, outputs: CoreOutput[]): void {
+  exclude(state, { kind: 'distrusted', by, lastInstance }, outputs);
+}
