@@ -19,8 +19,39 @@ import { findSpare, makeSpare, type Spare } from './segment-supply.ts';
 /** The segment that this process appends to. */
 export interface Begun {
   readonly segment: Segment;
+  /** False: it is the last of those that were found. */
+  readonly isNew: boolean;
   readonly file: DiskFile;
   readonly encoder: BatchEncoder;
+}
+
+/**
+ * The last segment, where it holds only what a boot began it with and a new one would say the same: whoever restarts
+ * again and again without a word, as a damaged log does, must not fill the disk with beginnings. What a boot begins
+ * with was synced before it got its name (A8), and nothing was ever written behind it.
+ */
+export async function untouchedSegment(
+  options: LogOptions,
+  context: SegmentContext,
+  recovery: Recovery,
+  boot: LogBoot,
+): Promise<Begun | undefined> {
+  const { disk, directory, hashes } = options;
+  const { segments, findings, firstInstance, tail, cutBytes, dataEnd } = recovery;
+  const segment = segments.at(-1);
+  if (segment === undefined) return undefined;
+  const { header, end, fileBytes } = segment;
+  const isUntouched = tail.length === 0 && cutBytes === 0 && end === header.initialEnd && dataEnd === end;
+  const saysTheSame =
+    header.firstInstance === firstInstance &&
+    header.newestInstance === findings.newestInstance &&
+    header.chosenTo === boot.chosenTo;
+  if (!isUntouched || !saysTheSame || fileBytes - end < logDefaults.segmentBytesMin / 2) return undefined;
+  const file = await disk.open(segment.path, 'write');
+  // Named, but perhaps not durably so: that process may not have got so far.
+  await file.sync();
+  await disk.syncDirectory(directory);
+  return { segment, isNew: false, file, encoder: new BatchEncoder(context.seal, hashes, findings.newestInstance) };
 }
 
 /**
@@ -60,7 +91,7 @@ export async function beginNewSegment(
     newestInstance: header.newestInstance,
     newestTime: recovery.segments.at(-1)?.newestTime ?? header.time,
   };
-  return { segment: new Segment(context, header, facts, index), file, encoder };
+  return { segment: new Segment(context, header, facts, index), isNew: true, file, encoder };
 }
 
 function addToNewSegment(item: TailItem, encoder: BatchEncoder, index: SegmentIndex, chosenTo: number): void {

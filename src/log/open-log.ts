@@ -4,7 +4,7 @@ import { LoggosError } from '../base/errors.ts';
 import type { Observer } from '../base/observer.ts';
 import { type Ballot, ballotZero, compareBallots } from '../paxos/ballot.ts';
 import type { BootFindings } from './boot-findings.ts';
-import { beginNewSegment } from './boot-segment.ts';
+import { beginNewSegment, untouchedSegment } from './boot-segment.ts';
 import { sealOf, segmentHeaderBytes } from './format.ts';
 import type { BootInstance, Log, LogBoot } from './log.ts';
 import { type LogOptions, logDefaults } from './log-options.ts';
@@ -18,8 +18,8 @@ import { SegmentSupply } from './segment-supply.ts';
 import { Segments } from './segments.ts';
 
 /**
- * Opens the log as it was left, wherever its last process ended, and says what boot may build on. Never appends to an
- * old segment: what cannot be proved durable is copied into a new one first.
+ * Opens the log as it was left, wherever its last process ended, and says what boot may build on. Never appends to a
+ * segment that was appended to before: what cannot be proved durable is copied into a new one first.
  * @throws LoggosError `no-room`: not even a small segment can be made. `wrong-cluster`: the directory holds another log.
  * `directory-unusable`: not permitted, or written by a newer version
  */
@@ -49,7 +49,9 @@ async function open(options: LogOptions): Promise<{ log: Log; boot: LogBoot }> {
   const boot = await tell(recovery, promise, checkpointInstance);
   reportFindings(recovery, promise, observer);
 
-  const begun = await beginNewSegment(options, context, recovery, boot);
+  const untouched = await untouchedSegment(options, context, recovery, boot);
+  const begun = untouched ?? (await beginNewSegment(options, context, recovery, boot));
+  const segments = begun.isNew ? [...recovery.segments, begun.segment] : recovery.segments;
   const supply = new SegmentSupply({
     disk: readDisk,
     directory,
@@ -62,7 +64,7 @@ async function open(options: LogOptions): Promise<{ log: Log; boot: LogBoot }> {
   const log = new SegmentLog({
     disk,
     context,
-    segments: new Segments([...recovery.segments, begun.segment], recovery.firstInstance),
+    segments: new Segments(segments, recovery.firstInstance),
     file: begun.file,
     supply,
     encoder: begun.encoder,

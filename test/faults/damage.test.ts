@@ -70,6 +70,7 @@ test('damage in the middle of the log above the checkpoint: reads up to it, refu
   await new Promise((resolve) => setTimeout(resolve, 50));
   await server.kill();
   await damageMarker(join(server.data, main, 'log'), markerOf(10));
+  const segments: string[] = [];
   for (let boot = 0; boot < 2; boot++) {
     await server.start(30_000, '/livez');
     for (const n of [1, 5, 9]) {
@@ -95,7 +96,10 @@ test('damage in the middle of the log above the checkpoint: reads up to it, refu
     const check = await loggos('log', 'check', '--data', server.data);
     assert.equal(check.code, 1, check.stdout + check.stderr);
     await server.end();
+    const names = await readdir(join(server.data, main, 'log'));
+    segments.push(names.filter((name) => name.endsWith('.segment')).join(' '));
   }
+  assert.equal(segments[1], segments[0], 'a start of a damaged log leaves no segment behind');
   // The way out that the refusal names.
   await server.start(30_000, '/livez');
   const directory = await temporaryDirectory(context);

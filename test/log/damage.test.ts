@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { recordBytes, segmentHeaderBytes } from '../../src/log/format.ts';
 import type { LogBoot } from '../../src/log/log.ts';
+import { faultRandom } from '../support/fault-random.ts';
 import type { MemoryDisk } from '../support/memory-disk.ts';
 import { accepted, appendChosen, ballot, failsWith, LogWorld, readAll, settle, text } from './log-world.ts';
 
@@ -314,4 +315,39 @@ test('promise files that are older than what was accepted do not take the promis
   await log.close();
   for (const [index, bytes] of old.entries()) world.memory.overwrite(`/log/promise.${'ab'[index]}`, bytes);
   assert.deepEqual((await bootOn(world.memory)).boot.promised, ballot(8));
+});
+
+test('a log that starts again and again without a word does not grow: damaged or not, it goes on in the segment it began', async () => {
+  for (const damage of [true, false]) {
+    const disk = await fiveInstances(true);
+    if (damage) disk.flipBit(one, (offsetOf(3) + payload) * 8);
+    const first = await bootOn(disk);
+    const before = first.world.segments();
+    disk.kill();
+    for (let boot = 0; boot < 3; boot += 1) {
+      const again = await bootOn(disk);
+      assert.deepEqual(again.world.segments(), before);
+      assert.deepEqual(again.boot, first.boot);
+      if (boot === 1) disk.powerCut(faultRandom(boot));
+      else if (boot === 2) await again.log.close();
+      else disk.kill();
+    }
+    if (damage) continue;
+    const { log } = await bootOn(disk);
+    await log.append([accepted(6)]);
+    log.chosenTo(6);
+    disk.kill();
+    const last = await bootOn(disk);
+    assert.deepEqual((await readAll(last.log)).map(text).slice(-1), [text(accepted(6))]);
+    assert.equal(last.world.segments().length, before.length + 1, 'what was appended to is not appended to again');
+  }
+});
+
+test('a segment that was begun before log was dropped, or before more was proved, is not gone on in', async () => {
+  const disk = await fiveInstances(true);
+  await bootOn(disk);
+  disk.kill();
+  const { world, boot } = await bootOn(disk, 9);
+  assert.equal(boot.firstInstance, 10);
+  assert.equal(world.segments().length, 3, 'the hole that an install left is remembered by a segment of its own');
 });
