@@ -4,9 +4,9 @@
  */
 import type { ReplicaId } from './ballot.ts';
 import type { CoreState } from './core-state.ts';
-import { resendTicks } from './election.ts';
 import type { Fetch, Learned, Trimmed } from './messages.ts';
 import type { CoreOutput } from './outputs.ts';
+import { resendTicks } from './timing.ts';
 
 export interface CatchUpState {
   /** How far those who know more than this replica said that they know what is chosen. */
@@ -65,8 +65,7 @@ export function onTrimmed(
   if (catchUp.asked?.of === from) catchUp.asked = undefined;
   if (minChosenInstance <= learner.chosenTo + 1) return;
   catchUp.trimmedBy.set(from, minChosenInstance);
-  if (nextToAsk(state) !== undefined) return;
-  outputs.push({ kind: 'behind', minChosenInstance: Math.min(...catchUp.trimmedBy.values()) });
+  if (isBehind(state)) outputs.push({ kind: 'behind', minChosenInstance: Math.min(...catchUp.trimmedBy.values()) });
 }
 
 export function tickCatchUp(state: CoreState, outputs: CoreOutput[]): void {
@@ -79,6 +78,11 @@ export function tickCatchUp(state: CoreState, outputs: CoreOutput[]): void {
   forgetLevel(state);
   const next = nextToAsk(state);
   if (next !== undefined) ask(state, next, outputs);
+}
+
+/** Whether only a snapshot helps: nobody who knows more still has what this replica lacks. */
+export function isBehind(state: CoreState): boolean {
+  return state.catchUp.trimmedBy.size > 0 && nextToAsk(state) === undefined;
 }
 
 function ask(state: CoreState, of: ReplicaId, outputs: CoreOutput[]): void {

@@ -24,6 +24,7 @@ import { campaign, exclude, heartbeat, sendHeartbeats, standBack } from './offic
 import type { CoreOutput } from './outputs.ts';
 import type { Peer } from './peer.ts';
 import { onMessage } from './receive.ts';
+import { electionTicks, heartbeatTicks, resendTicks } from './timing.ts';
 
 export { type CoreBoot, type CoreState, createCore } from './core-state.ts';
 
@@ -109,7 +110,7 @@ export function everyVoterPromised({ leader, memberships, learner }: CoreState):
 
 function onTick(state: CoreState, outputs: CoreOutput[]): void {
   if (state.forming !== undefined) {
-    if (state.election.ticks++ % election.resendTicks === 0) askWhoIsThere(state, outputs);
+    if (state.election.ticks++ % resendTicks === 0) askWhoIsThere(state, outputs);
     return;
   }
   state.election.ticks++;
@@ -119,7 +120,7 @@ function onTick(state: CoreState, outputs: CoreOutput[]): void {
     onTickOfLeader(state, outputs);
   } else if (leader.phase === 'preparing') {
     if (state.election.ticks >= state.election.timeout) standBack(state);
-    else leading.resend(state, election.resendTicks, () => true, outputs);
+    else leading.resend(state, resendTicks, () => true, outputs);
   } else if (election.isElectionDue(state)) {
     election.askForPreVotes(state, outputs);
   }
@@ -130,12 +131,12 @@ function onTickOfLeader(state: CoreState, outputs: CoreOutput[]): void {
     standBack(state);
     return;
   }
-  if (state.election.ticks % election.heartbeatTicks === 0) sendHeartbeats(state, outputs);
-  leading.resend(state, election.resendTicks, (replica) => election.isActive(state, replica), outputs);
+  if (state.election.ticks % heartbeatTicks === 0) sendHeartbeats(state, outputs);
+  leading.resend(state, resendTicks, (replica) => election.isActive(state, replica), outputs);
   const { handingOver } = state.leader;
   if (handingOver === undefined) return;
   handingOver.ticks++;
-  if (handingOver.ticks >= election.electionTicks) state.leader.handingOver = undefined;
+  if (handingOver.ticks >= electionTicks) state.leader.handingOver = undefined;
   else handOver(state, outputs);
 }
 

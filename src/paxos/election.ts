@@ -4,21 +4,14 @@
  * ends the office of one that hears nobody (B7).
  */
 import type { ReplicaId } from './ballot.ts';
+import { isBehind } from './catch-up.ts';
 import type { CoreState } from './core-state.ts';
 import { epochOf, pipelineWindow, ruling } from './membership.ts';
 import type { PreVote, PreVoteAnswer } from './messages.ts';
 import type { CoreOutput } from './outputs.ts';
 import { isQuorum } from './quorum.ts';
+import { electionTicks } from './timing.ts';
 import { isVoter } from './trust.ts';
-
-/** What a driver lets pass between two ticks, in milliseconds. All other times here are in ticks. */
-export const tickMs = 50;
-/** How often a leader says that it is there. */
-export const heartbeatTicks = 2;
-/** How often what was not answered is sent again. */
-export const resendTicks = 4;
-/** How long a leader is believed without a word; an election comes after this and up to twice as much. */
-export const electionTicks = 10;
 
 export interface ElectionState {
   /** Whom this replica follows; itself while it leads. */
@@ -65,7 +58,8 @@ export function forgetLeader({ election }: CoreState): void {
 /** Whether it is time to ask for an election. Whoever is a quorum alone need not wait to hear of others. */
 export function isElectionDue(state: CoreState): boolean {
   const { election, self, memberships, learner } = state;
-  if (!isVoter(state, self)) return false;
+  // A candidate that cannot learn what is chosen would never take office, and keep others from it.
+  if (!isVoter(state, self) || isBehind(state)) return false;
   const { voters } = ruling(memberships, learner.chosenTo + 1);
   return election.ticks >= election.timeout || isQuorum(voters, new Set([self.replica]));
 }
