@@ -26,7 +26,7 @@ if (values.help) {
   process.stdout.write(`npm run bench -- [--seconds 4] [--rounds 3] [--keys 10000,1000000] [--documents 100000] [--directory DIR] [--json FILE]
 
   --seconds    of each measurement
-  --rounds     of each HTTP measurement, alternating with the bare server; the median is shown
+  --rounds     of commits and of each HTTP measurement, alternating with what they are compared with; medians are shown
   --keys       how many documents the HTTP load is spread over, one run each
   --documents  how many documents restart, memory and disk are measured with
   --directory  where data directories are made (the disk that is measured); default: the system's temporary directory
@@ -58,7 +58,7 @@ try {
   show({ what: 'fdatasync, p50', value: sync.p50Ms, unit: 'ms' });
   show({ what: 'fdatasync, p99', value: sync.p99Ms, unit: 'ms' });
   start('Commits in one process, 64 in flight, without HTTP');
-  for (const row of await inProcessCommits({ ...options, syncsPerSecond: sync.perSecond })) show(row);
+  for await (const row of inProcessCommits(options)) show(row);
   for (const keys of values.keys.split(',').map(Number)) {
     start(`REST over ${keys.toLocaleString('en')} documents of 256 bytes`);
     for await (const row of measureHttp({ ...options, keys })) show(row);

@@ -1,79 +1,45 @@
 import { join } from 'node:path';
-import { silentObserver } from '../../src/base/observer.ts';
-import { printPayload } from '../../src/documents/machine/event-line.ts';
-import type { DocumentProposal } from '../../src/documents/machine/types.ts';
-import { resolveConfiguration } from '../../src/server/configuration.ts';
-import { makeDataDirectory, openIdentity } from '../../src/server/data-directory.ts';
-import { Metrics } from '../../src/server/metrics.ts';
-import { openDatabase } from '../../src/server/open-database.ts';
-import { PoolDisk } from '../../src/system/pool-disk.ts';
-import { systemRandom } from '../../src/system/random.ts';
-import { documentText } from './load.ts';
-import type { Row } from './table.ts';
+import { counterCommits } from './counter-commits.ts';
+import { documentCommits } from './document-commits.ts';
+import { type CommitRate, inFlight } from './in-flight.ts';
+import { syncRate } from './sync-rate.ts';
+import { median, type Row } from './table.ts';
 
-const inFlight = 64;
+/** Of each round, so that what is compared was measured within the same seconds. */
+const syncsPerRound = 300;
 
-/** Writes through a whole database in this process, 64 at a time, without HTTP. */
-export async function inProcessCommits(options: {
+/**
+ * Commits in one process without HTTP, with two machines: the example's counter, which shows what the log, Paxos and
+ * the Replayer cost by themselves, and documents. Rounds alternate with single syncs.
+ */
+export async function* inProcessCommits(options: {
   readonly directory: string;
   readonly seconds: number;
-  readonly syncsPerSecond: number;
-}): Promise<readonly Row[]> {
-  const data = join(options.directory, 'commits');
-  const { values: configuration } = resolveConfiguration({ data }, {});
-  const disk = new PoolDisk();
-  await makeDataDirectory(disk, data);
-  const observer = silentObserver;
-  const identity = await openIdentity(disk, data, 'bench', { random: systemRandom, observer });
-  const running = await openDatabase({
-    name: 'main',
-    configuration,
-    identity,
-    observer,
-    metrics: new Metrics(),
-    onFatal: (error) => {
-      throw error;
-    },
-    onDamaged: (what) => {
-      throw new Error(what);
-    },
-  });
-  let commits = 0;
-  const startedAt = performance.now();
-  const endAt = startedAt + options.seconds * 1_000;
-  const writer = async (first: number): Promise<void> => {
-    for (let n = first; performance.now() < endAt; n += inFlight) {
-      const outcome = await running.database.write(putOf(n), Number.POSITIVE_INFINITY);
-      if (outcome.kind !== 'applied') throw new Error(`a write was rejected: ${outcome.code}`);
-      commits++;
-    }
-  };
-  await Promise.all(Array.from({ length: inFlight }, (_, first) => writer(first)));
-  const perSecond = commits / ((performance.now() - startedAt) / 1_000);
-  await running.stop();
-  return [
+  readonly rounds: number;
+}): AsyncGenerator<Row> {
+  const { directory, seconds, rounds } = options;
+  const syncs: number[] = [];
+  const counter: CommitRate[] = [];
+  const documents: CommitRate[] = [];
+  for (let round = 0; round < rounds; round++) {
+    syncs.push(syncRate(directory, syncsPerRound).perSecond);
+    counter.push(await counterCommits(join(directory, `counter-${round}`), seconds));
+    documents.push(await documentCommits(join(directory, `documents-${round}`), seconds));
+  }
+  const rowsOf = (machine: string, rates: readonly CommitRate[], goal: string): Row[] => [
     {
-      what: `commits in process, ${inFlight} in flight`,
-      value: perSecond,
+      what: `commits in process, ${inFlight} in flight, ${machine}`,
+      value: median(rates.map(({ perSecond }) => perSecond)),
       unit: '/s',
-      ratio: perSecond / options.syncsPerSecond,
-      against: `single fdatasyncs, ${Math.round(options.syncsPerSecond).toLocaleString('en')}/s (goal 10)`,
+      ratio: median(rates.map(({ perSecond }, round) => perSecond / (syncs[round] ?? Number.NaN))),
+      against: `single fdatasyncs, ${Math.round(median(syncs)).toLocaleString('en')}/s${goal}`,
+    },
+    {
+      what: `commits in process, ${machine}, CPU of the main thread`,
+      value: median(rates.map(({ cpuMicroseconds }) => cpuMicroseconds)),
+      unit: 'µs/commit',
     },
   ];
-}
-
-function putOf(n: number): DocumentProposal {
-  const documentId = `k${n % 10_000}`;
-  const id = `bench-${n}`;
-  const fields = { id, actor: 'anonymous', collection: 'bench', documentId, type: null, metadata: {} };
-  const content = { field: 'document', json: documentText(n, 256) } as const;
-  const operation = {
-    kind: 'put',
-    collection: 'bench',
-    documentId,
-    precondition: { kind: 'none' },
-    ...printPayload({ ...fields, content }),
-    salt: systemRandom.bytes(16),
-  } as const;
-  return { kind: 'write', id, actor: 'anonymous', transaction: false, operations: [operation] };
+  yield* rowsOf('a counter', counter, ' (goal 10)');
+  yield* rowsOf('documents of 256 bytes', documents, '');
 }
