@@ -56,6 +56,8 @@ export class Cleaner {
   #stopped = false;
   #running = false;
   #asked = false;
+  /** The last step failed: files of what counts as dropped may still be there. */
+  #unfinished = false;
   #pass: Promise<void> = Promise.resolve();
   #cancelExpiry: (() => void) | undefined;
   #endPause: (() => void) | undefined;
@@ -138,6 +140,7 @@ export class Cleaner {
         if (error instanceof InvariantError) this.#stopped = true;
         // The log decides whether a failure of its own is fatal; here it only means that there is more to do.
         this.#asked = true;
+        this.#unfinished = true;
         failures += 1;
         await this.#wait(Math.min(60_000, retryMs * 2 ** Math.min(failures, 6)));
       }
@@ -147,6 +150,8 @@ export class Cleaner {
 
   async #clean(): Promise<void> {
     const { log, observer } = this.#options;
+    if (this.#unfinished) await log.dropBelow(log.minChosenInstance);
+    this.#unfinished = false;
     let tried = log.minChosenInstance;
     while (!this.#paused && !this.#stopped) {
       const facts = this.#facts();

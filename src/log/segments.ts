@@ -19,6 +19,8 @@ export class Segments {
   /** Replaced, never changed, so that a reader that waits keeps what it began with. */
   #segments: readonly Segment[];
   #firstInstance: number;
+  /** Holds nothing that counts any more, and is still on the disk: the next call that drops begins with it. */
+  #leaving: Segment | undefined;
 
   constructor(segments: readonly Segment[], firstInstance: number) {
     this.#segments = segments;
@@ -29,12 +31,13 @@ export class Segments {
     return this.#firstInstance;
   }
 
+  /** Files, one that could not be removed yet included. */
   get count(): number {
-    return this.#segments.length;
+    return this.#segments.length + (this.#leaving === undefined ? 0 : 1);
   }
 
   get fileBytes(): number {
-    return this.#segments.reduce((sum, segment) => sum + segment.fileBytes, 0);
+    return this.#segments.reduce((sum, segment) => sum + segment.fileBytes, this.#leaving?.fileBytes ?? 0);
   }
 
   /** The one that is appended to. */
@@ -69,16 +72,18 @@ export class Segments {
     });
   }
 
-  /** Drops whole segments whose records all lie below `instance`: oldest first, each durably before the next (A12). */
+  /**
+   * Drops whole segments whose records all lie below `instance`: oldest first, each durably before the next (A12). One
+   * that the disk would not remove is tried again by the next call, before any other.
+   */
   async dropBelow(instance: number, disk: Disk, directory: string): Promise<void> {
     for (;;) {
-      const [oldest, second] = this.#segments;
-      if (oldest === undefined || second === undefined || second.header.newestInstance >= instance) return;
-      this.#segments = this.#segments.slice(1);
-      this.#firstInstance = Math.max(this.#firstInstance, second.header.newestInstance + 1);
-      await oldest.close();
-      await disk.remove(oldest.path);
+      this.#leaving ??= this.#takeOldest(instance);
+      if (this.#leaving === undefined) return;
+      await this.#leaving.close();
+      await disk.remove(this.#leaving.path);
       await disk.syncDirectory(directory);
+      this.#leaving = undefined;
     }
   }
 
@@ -98,6 +103,14 @@ export class Segments {
 
   async close(): Promise<void> {
     for (const segment of this.#segments) await segment.close();
+  }
+
+  #takeOldest(instance: number): Segment | undefined {
+    const [oldest, second] = this.#segments;
+    if (oldest === undefined || second === undefined || second.header.newestInstance >= instance) return undefined;
+    this.#segments = this.#segments.slice(1);
+    this.#firstInstance = Math.max(this.#firstInstance, second.header.newestInstance + 1);
+    return oldest;
   }
 
   async #readRun(firstInstance: number, countMax: number, bytesMax: number): Promise<LogRecord[]> {

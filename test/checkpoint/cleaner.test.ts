@@ -139,3 +139,25 @@ test('what an operator set is kept over a restart; a damaged file is reported an
   assert.ok(third.observer.has('checkpoint-configuration-damaged'));
   await third.manager.stop();
 });
+
+test('a step that failed half way is gone on with, though nothing more may go', async () => {
+  const world = await openWorld();
+  writeSome(world, 100);
+  await level(world);
+  const drop = world.log.dropBelow.bind(world.log);
+  const asked: number[] = [];
+  world.log.dropBelow = async (instance) => {
+    asked.push(instance);
+    const first = await drop(instance);
+    if (asked.length === 1) throw new DiskError('failed', '/log', 'planned');
+    return first;
+  };
+  await world.manager.configure({ holdCount: 0 });
+  await clean(world);
+  assert.equal(world.log.minChosenInstance, 101);
+  assert.deepEqual(asked, [102]);
+  world.clock.advance(2_000);
+  await clean(world);
+  assert.equal(asked[1], 101, 'what it has given up already is asked for again');
+  await world.manager.stop();
+});

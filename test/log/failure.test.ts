@@ -142,6 +142,33 @@ test('records that do not fit a segment together are appended in several writes'
   assert.equal((await readAll(reopened)).length, 17);
 });
 
+test('a segment that the disk would not remove is removed by the next call, before any newer one', async () => {
+  for (const method of ['remove', 'syncDirectory']) {
+    const world = new LogWorld();
+    const { log } = await world.open();
+    await appendChosen(log, 1, 200, 1_000);
+    await settle();
+    const [oldest = '', second = '', third = ''] = world.segments();
+    const { segmentCount, bytes } = log;
+    world.memory.plan = (call) => (call.method === method ? { fail: 'failed' } : undefined);
+    await assert.rejects(log.dropBelow(130));
+    world.memory.plan = () => undefined;
+    assert.ok(world.segments().includes(second), 'nothing newer is gone');
+    assert.equal(log.segmentCount, segmentCount, 'what is still there counts');
+    assert.equal(log.bytes, bytes);
+    const removed: string[] = [];
+    world.memory.plan = (call) => {
+      if (call.method === 'remove' && isSegment(call)) removed.push(call.path);
+      return undefined;
+    };
+    await log.dropBelow(log.firstInstance);
+    assert.deepEqual(removed, [oldest], method);
+    assert.ok(!world.segments().includes(oldest));
+    assert.ok(world.segments().includes(third));
+    assert.equal(log.segmentCount, segmentCount - 1);
+  }
+});
+
 test('dropping old log makes room at once', async () => {
   const world = new LogWorld();
   const { log } = await world.open({ keepFreeBytes: 0 });
