@@ -22,7 +22,7 @@ import { executeInstance } from './machine/execute.ts';
 import { Tail } from './machine/tail.ts';
 import type { DedupeEntry, DocumentRow, MachineState, StateView } from './machine/types.ts';
 import type { CheckpointHead, CheckpointStore } from './store/checkpoint-store.ts';
-import type { LiveRows } from './store/live-rows.ts';
+import type { CommittedView } from './store/live-rows.ts';
 import { base64url, databaseFile, historyDirectory } from './store/schema.ts';
 
 export const documentMachineId = 1;
@@ -34,7 +34,7 @@ export interface DocumentStateMachineOptions {
   /** Not opened yet. */
   readonly store: CheckpointStore;
   /** Of the same directory; not opened yet. */
-  readonly liveRows: LiveRows;
+  readonly liveRows: CommittedView;
   readonly directory: string;
   readonly disk: Disk;
   readonly hashes: Hashes;
@@ -59,7 +59,7 @@ export type VerifyFiles = (
 export class DocumentStateMachine implements StateMachine, LiveDocuments {
   readonly id = documentMachineId;
   readonly #store: CheckpointStore;
-  readonly #liveRows: LiveRows;
+  readonly #liveRows: CommittedView;
   readonly #directory: string;
   readonly #hashes: Hashes;
   readonly #observer: Observer;

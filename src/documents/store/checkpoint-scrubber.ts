@@ -1,11 +1,11 @@
-import type { DatabaseSync } from 'node:sqlite';
 import type { Disk } from '../../base/disk.ts';
 import { LoggosError } from '../../base/errors.ts';
 import type { Hashes } from '../../base/hashes.ts';
 import type { HistoryEnd } from '../history/history-end.ts';
 import { HistoryReader } from '../history/history-reader.ts';
 import { HistoryVerifier } from '../history/verify-history.ts';
-import { RowScrubber, type ScrubStep } from './row-scrubber.ts';
+import type { ScrubStep } from './row-scrubber.ts';
+import type { RowScrub } from './row-storage.ts';
 import { type CommittedCheckpoint, historyDirectory } from './schema.ts';
 import { isSame } from './verified-rows.ts';
 
@@ -14,20 +14,19 @@ const historyCacheBytesMax = 256 * 1024;
 
 /** Reads the whole checkpoint in bounded steps, over and over: first every row, then every frame of history. */
 export class CheckpointScrubber {
-  readonly rows: RowScrubber;
+  readonly #rows: RowScrub;
   readonly #reader: HistoryReader;
   readonly #history: HistoryVerifier;
   #rowsAreDone = false;
 
   constructor(options: {
-    readonly database: DatabaseSync;
-    readonly path: string;
+    readonly rows: RowScrub;
     readonly directory: string;
     readonly disk: Disk;
     readonly hashes: Hashes;
   }) {
-    const { database, path, directory, disk, hashes } = options;
-    this.rows = new RowScrubber(database, path, hashes);
+    const { rows, directory, disk, hashes } = options;
+    this.#rows = rows;
     this.#reader = new HistoryReader({
       disk,
       directory: `${directory}/${historyDirectory}`,
@@ -40,7 +39,7 @@ export class CheckpointScrubber {
   /** Begins a new pass. */
   restart(): void {
     this.#rowsAreDone = false;
-    this.rows.restart();
+    this.#rows.restart();
     this.#history.restart();
   }
 
@@ -59,7 +58,7 @@ export class CheckpointScrubber {
 
   async #read(bytesMax: number, committed: CommittedCheckpoint, historyEnd: HistoryEnd): Promise<ScrubStep> {
     if (!this.#rowsAreDone) {
-      const { bytes, done } = this.rows.step(bytesMax, committed);
+      const { bytes, done } = this.#rows.step(bytesMax, committed);
       this.#rowsAreDone = done;
       return { bytes, done: false };
     }

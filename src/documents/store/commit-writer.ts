@@ -1,10 +1,8 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { Hashes } from '../../base/hashes.ts';
 import { type HistoryEnd, printHistoryEnd } from '../history/history-end.ts';
-import { addToDigest, subtractFromDigest } from '../machine/digest.ts';
-import { rowHash } from '../machine/row.ts';
 import type { MachineState } from '../machine/types.ts';
-import type { OpenTransaction } from './open-transaction.ts';
+import { changeRows, type OpenTransaction } from './open-transaction.ts';
 import type { RowScrubber } from './row-scrubber.ts';
 import {
   type CommittedCheckpoint,
@@ -17,12 +15,12 @@ import {
   printCommitted,
   sql,
 } from './schema.ts';
-import { Statement, translated } from './sqlite.ts';
+import { inTransaction, Statement } from './sqlite.ts';
 
 /** Expired rows dropped by one commit; more than it writes, so that they do not pile up. */
 const dedupeDroppedMin = 1_000;
 
-/** Writes what a transaction holds into the database, in one SQLite transaction: all of it or nothing. */
+/** Writes what a transaction holds into the database, within the caller's SQLite transaction. */
 export class CommitWriter {
   readonly #database: DatabaseSync;
   readonly #path: string;
@@ -46,23 +44,18 @@ export class CommitWriter {
     this.#writeMeta = new Statement(database, path, sql.writeMeta);
   }
 
-  /**
-   * History is durable up to `historyEnd` already (D5). Durable when it returns; on a failure nothing is changed but
-   * the scrubber's sums.
-   */
-  commit(
+  /** History is durable up to `historyEnd` already (D5). Where the transaction fails the scrubber begins again. */
+  write(
     before: CommittedCheckpoint,
     transaction: OpenTransaction,
     historyEnd: HistoryEnd,
     scrubber: RowScrubber,
   ): CommittedCheckpoint {
-    return this.atomically(() => {
-      const after = this.#writeRows(before, transaction, scrubber);
-      this.#writeDedupeEntries(transaction);
-      if (after.state.instance % digestInterval === 0) this.recordDigest(after);
-      this.state(after, historyEnd);
-      return after;
-    });
+    const after = this.#writeRows(before, transaction, scrubber);
+    this.#writeDedupeEntries(transaction);
+    if (after.state.instance % digestInterval === 0) this.recordDigest(after);
+    this.state(after, historyEnd);
+    return after;
   }
 
   /** Of the first commit, and part of every one: what the files are exact at. */
@@ -82,29 +75,14 @@ export class CommitWriter {
 
   /** Runs `write` in one SQLite transaction. */
   atomically<Value>(write: () => Value): Value {
-    translated(this.#path, () => this.#database.exec('begin immediate'));
-    try {
-      const value = write();
-      translated(this.#path, () => this.#database.exec('commit'));
-      return value;
-    } catch (error) {
-      // SQLite rolls back by itself after some failures, a full disk among them.
-      if (this.#database.isTransaction) this.#database.exec('rollback');
-      throw error;
-    }
+    return inTransaction(this.#database, this.#path, write);
   }
 
   #writeRows(before: CommittedCheckpoint, transaction: OpenTransaction, scrubber: RowScrubber): CommittedCheckpoint {
-    let { digest, documentCount } = before;
-    for (const { row, replacedHash } of transaction.changedRows()) {
-      const hash = rowHash(row, this.#hashes);
-      if (replacedHash === undefined) documentCount += 1;
-      else digest = subtractFromDigest(digest, replacedHash);
-      digest = addToDigest(digest, hash);
+    return changeRows(before, transaction, this.#hashes, (row, hash, replacedHash) => {
       this.#writeDocument.run(documentParameters(row, hash));
       scrubber.rowChanged(row.collection, row.documentId, replacedHash, hash);
-    }
-    return { state: transaction.state, digest, documentCount };
+    });
   }
 
   #writeDedupeEntries(transaction: OpenTransaction): void {

@@ -1,4 +1,3 @@
-import type { DatabaseSync } from 'node:sqlite';
 import { assert } from '../../base/assert.ts';
 import type { Disk } from '../../base/disk.ts';
 import type { Hashes } from '../../base/hashes.ts';
@@ -6,55 +5,44 @@ import { parseHistoryEnd } from '../history/history-end.ts';
 import { HistoryReader } from '../history/history-reader.ts';
 import type { DocumentRow } from '../machine/types.ts';
 import type { CheckpointReader, EventFilter, HistoryLine } from './checkpoint-reader.ts';
-import { damaged, databaseFile, historyDirectory, metaKeys } from './schema.ts';
-import { openForReading } from './sqlite.ts';
-import { VerifiedRows } from './verified-rows.ts';
+import type { RowPages } from './row-storage.ts';
+import { historyDirectory } from './schema.ts';
+import { SqlitePages } from './sqlite-pages.ts';
 
 export interface CheckpointReaderOptions {
   /** Of a checkpoint that a store has opened before. */
   readonly directory: string;
   readonly disk: Disk;
   readonly hashes: Hashes;
+  /** Default: `documents.sqlite` in the directory. */
+  readonly pages?: RowPages;
 }
 
-const cacheKibibytes = 4 * 1024;
 const historyCacheBytesMax = 16 * 1024 * 1024;
-
-interface Opened {
-  readonly database: DatabaseSync;
-  readonly rows: VerifiedRows;
-  readonly history: HistoryReader;
-}
 
 /** The checkpoint reader in the thread that calls it. Each call sees the newest commit of its moment. */
 export class InThreadCheckpointReader implements CheckpointReader {
-  readonly #directory: string;
-  readonly #disk: Disk;
-  readonly #hashes: Hashes;
-  #opened: Opened | undefined;
-  /** The text that `#historyEnd` was read from: it changes with each commit and with nothing else. */
+  readonly #pages: RowPages;
+  readonly #options: CheckpointReaderOptions;
+  #opened: HistoryReader | undefined;
+  /** What `#opened` was advanced to. */
   #printedEnd: string | undefined;
 
-  constructor({ directory, disk, hashes }: CheckpointReaderOptions) {
-    this.#directory = directory;
-    this.#disk = disk;
-    this.#hashes = hashes;
+  constructor(options: CheckpointReaderOptions) {
+    this.#options = options;
+    this.#pages = options.pages ?? new SqlitePages(options);
   }
 
   async open(): Promise<void> {
     assert(this.#opened === undefined, 'a reader is opened once');
-    const path = `${this.#directory}/${databaseFile}`;
-    const database = openForReading(path, cacheKibibytes);
-    this.#opened = {
-      database,
-      rows: new VerifiedRows(database, path, this.#hashes),
-      history: new HistoryReader({
-        disk: this.#disk,
-        directory: `${this.#directory}/${historyDirectory}`,
-        hashes: this.#hashes,
-        cacheBytesMax: historyCacheBytesMax,
-      }),
-    };
+    const { disk, directory, hashes } = this.#options;
+    this.#pages.open();
+    this.#opened = new HistoryReader({
+      disk,
+      directory: `${directory}/${historyDirectory}`,
+      hashes,
+      cacheBytesMax: historyCacheBytesMax,
+    });
   }
 
   async lastPosition(): Promise<number> {
@@ -62,7 +50,8 @@ export class InThreadCheckpointReader implements CheckpointReader {
   }
 
   async rows(collection: string, afterId: string | undefined, countMax: number): Promise<readonly DocumentRow[]> {
-    return this.#reading().rows.page(collection, afterId, countMax);
+    assert(this.#opened !== undefined, 'a reader is open while it is used');
+    return this.#pages.page(collection, afterId, countMax);
   }
 
   async line(position: number): Promise<string | undefined> {
@@ -98,24 +87,24 @@ export class InThreadCheckpointReader implements CheckpointReader {
   }
 
   async refresh(): Promise<void> {
-    this.#reading().history.refresh();
+    this.#reading().refresh();
   }
 
   async close(): Promise<void> {
-    this.#opened?.database.close();
+    if (this.#opened !== undefined) this.#pages.close();
     this.#opened = undefined;
   }
 
   /** History as far as the newest commit states. */
   #history(): HistoryReader {
-    const { rows, history } = this.#reading();
-    const printed = rows.meta(metaKeys.historyEnd) ?? damaged('the end of history is missing');
+    const history = this.#reading();
+    const printed = this.#pages.historyEnd();
     if (printed !== this.#printedEnd) history.advance(parseHistoryEnd(printed));
     this.#printedEnd = printed;
     return history;
   }
 
-  #reading(): Opened {
+  #reading(): HistoryReader {
     assert(this.#opened !== undefined, 'a reader is open while it is used');
     return this.#opened;
   }

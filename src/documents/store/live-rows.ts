@@ -6,6 +6,13 @@ import { databaseFile } from './schema.ts';
 import { openForReading } from './sqlite.ts';
 import { VerifiedRows } from './verified-rows.ts';
 
+/** The live machine's view of what is committed: each read sees the newest commit of its moment. */
+export interface CommittedView extends StateView {
+  /** The store has opened the checkpoint before. */
+  open(): void;
+  close(): void;
+}
+
 /** Point reads touch few pages; the kernel caches the file for all connections alike. */
 const cacheKibibytes = 2 * 1024;
 
@@ -14,7 +21,7 @@ const cacheKibibytes = 2 * 1024;
  * own. Each read is a read transaction of its own and sees the newest commit, so an answer counts only for a document
  * that is not in the tail. Nothing is cached here beside SQLite's pages: a cache would have to be told of each commit.
  */
-export class LiveRows implements StateView {
+export class LiveRows implements CommittedView {
   readonly #path: string;
   readonly #hashes: Hashes;
   #database: DatabaseSync | undefined;

@@ -1,8 +1,11 @@
 import { assert } from '../../base/assert.ts';
+import type { Hashes } from '../../base/hashes.ts';
 import { dedupeKey } from '../machine/dedupe.ts';
+import { addToDigest, subtractFromDigest } from '../machine/digest.ts';
+import { rowHash } from '../machine/row.ts';
 import type { DedupeEntry, DocumentRow, InstanceEffects, MachineState, StateView } from '../machine/types.ts';
-import { digestInterval } from './schema.ts';
-import type { VerifiedRows } from './verified-rows.ts';
+import type { CommittedRows } from './row-storage.ts';
+import { type CommittedCheckpoint, digestInterval } from './schema.ts';
 
 /** A document that the transaction has looked at. */
 interface Looked {
@@ -24,13 +27,13 @@ export interface ChangedRow {
  * changed a hundred times in it is written and hashed once.
  */
 export class OpenTransaction implements StateView {
-  readonly #committed: VerifiedRows;
+  readonly #committed: CommittedRows;
   readonly #first: MachineState;
   #state: MachineState;
   readonly #documents = new Map<string, Map<string, Looked>>();
   readonly #dedupe = new Map<string, DedupeEntry>();
 
-  constructor(state: MachineState, committed: VerifiedRows) {
+  constructor(state: MachineState, committed: CommittedRows) {
     this.#first = state;
     this.#state = state;
     this.#committed = committed;
@@ -98,6 +101,27 @@ export class OpenTransaction implements StateView {
     }
     return looked;
   }
+}
+
+/**
+ * Replaces the rows that a transaction changed. @param write - the row, its hash, and the hash of the row before it
+ * @returns what the commit states: the digest moves by each row's hash
+ */
+export function changeRows(
+  before: CommittedCheckpoint,
+  transaction: OpenTransaction,
+  hashes: Hashes,
+  write: (row: DocumentRow, hash: Uint8Array, replacedHash: Uint8Array | undefined) => void,
+): CommittedCheckpoint {
+  let { digest, documentCount } = before;
+  for (const { row, replacedHash } of transaction.changedRows()) {
+    const hash = rowHash(row, hashes);
+    if (replacedHash === undefined) documentCount += 1;
+    else digest = subtractFromDigest(digest, replacedHash);
+    digest = addToDigest(digest, hash);
+    write(row, hash, replacedHash);
+  }
+  return { state: transaction.state, digest, documentCount };
 }
 
 function byKey({ row: left }: ChangedRow, { row: right }: ChangedRow): number {

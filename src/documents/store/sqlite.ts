@@ -60,6 +60,13 @@ export class Statement {
     }
   }
 
+  /** The first column of the first row; undefined: no row, or no number. */
+  number(...parameters: SQLInputValue[]): number | undefined {
+    const columns = this.get(...parameters);
+    const [first] = Array.isArray(columns) ? (columns as unknown[]) : [];
+    return typeof first === 'number' ? first : undefined;
+  }
+
   all(...parameters: SQLInputValue[]): readonly unknown[] {
     return translated(this.#path, () => this.#statement.all(...parameters));
   }
@@ -85,6 +92,49 @@ export class Statement {
       throw storageFailure(error, this.#path);
     }
   }
+}
+
+/** Length of the main file, once what waits in the WAL is folded into it. */
+export function databaseBytes(database: DatabaseSync, path: string): number {
+  const pages = new Statement(database, path, 'pragma page_count').number() ?? 0;
+  return pages * (new Statement(database, path, 'pragma page_size').number() ?? 0);
+}
+
+/** Runs `write` in one SQLite transaction. */
+export function inTransaction<Value>(database: DatabaseSync, path: string, write: () => Value): Value {
+  translated(path, () => database.exec('begin immediate'));
+  try {
+    const value = write();
+    translated(path, () => database.exec('commit'));
+    return value;
+  } catch (error) {
+    undo(database);
+    throw error;
+  }
+}
+
+/** The same where SQLite's own commit is not durable: `persist` makes it so, before it. */
+export async function inPersistedTransaction<Value>(
+  database: DatabaseSync,
+  path: string,
+  write: () => Value,
+  persist: () => Promise<void>,
+): Promise<Value> {
+  translated(path, () => database.exec('begin immediate'));
+  try {
+    const value = write();
+    await persist();
+    translated(path, () => database.exec('commit'));
+    return value;
+  } catch (error) {
+    undo(database);
+    throw error;
+  }
+}
+
+function undo(database: DatabaseSync): void {
+  // SQLite rolls back by itself after some failures, a full disk among them.
+  if (database.isTransaction) database.exec('rollback');
 }
 
 /** Runs `action`, giving SQLite's failures their types. */
