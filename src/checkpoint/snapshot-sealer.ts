@@ -95,21 +95,31 @@ export class SnapshotSealer {
   }
 
   async #sealOrReuse(kind: SealKind): Promise<SnapshotInfo> {
-    const { log, replayer, snapshots, disk, random, observer, stopping } = this.#options;
+    const { log, replayer, snapshots, stopping } = this.#options;
     stopping.throwIfAborted();
     const applied = log.appliedInstance;
     if (applied === 0) throw new LoggosError('not-found', 'Nothing was written yet: there is nothing to snapshot');
     await beforeStop(replayer.advanceTo(applied), stopping);
-    const newest = snapshots.newestInstance;
-    if (newest !== undefined && newest >= replayer.lastWriteInstance) return this.#give(newest, kind);
-    if (kind === 'automatic') snapshots.checkBegun();
+    for (;;) {
+      const newest = snapshots.newestInstance;
+      const isCurrent = newest !== undefined && newest >= replayer.lastWriteInstance;
+      if (!isCurrent && kind === 'automatic') snapshots.checkBegun();
+      const given = isCurrent ? await this.#give(newest, kind) : await this.#seal(applied, kind);
+      if (given !== undefined) return given;
+      stopping.throwIfAborted();
+    }
+  }
 
+  /** Undefined: there was one of that instance already, which somebody removed meanwhile. */
+  async #seal(applied: number, kind: SealKind): Promise<SnapshotInfo | undefined> {
+    const { replayer, snapshots, disk, random, observer, stopping } = this.#options;
     const sealing = `${snapshots.directory}/${sealingPrefix}${randomId(random)}`;
     try {
       await disk.makeDirectory(sealing);
       const copy = await replayer.atOneInstance(applied, (instance) => this.#copy(sealing, instance));
-      if (!snapshots.has(copy.instance)) await this.#finish(sealing, copy, kind);
-      return await this.#give(copy.instance, kind);
+      await snapshots.removalEnded(copy.instance);
+      if (snapshots.has(copy.instance)) return await this.#give(copy.instance, kind);
+      return await this.#finish(sealing, copy, kind);
     } catch (error) {
       if (!stopping.aborted) observer.report('error', 'seal-failed', { error: String(error) });
       throw error;
@@ -118,9 +128,16 @@ export class SnapshotSealer {
     }
   }
 
-  async #give(instance: number, kind: SealKind): Promise<SnapshotInfo> {
-    if (kind === 'kept') await this.#options.snapshots.keep(instance);
-    return this.#options.snapshots.info(instance);
+  /** Undefined: somebody removes it, or has. */
+  async #give(instance: number, kind: SealKind): Promise<SnapshotInfo | undefined> {
+    const { snapshots } = this.#options;
+    try {
+      if (kind === 'kept') await snapshots.keep(instance);
+      return await snapshots.info(instance);
+    } catch (error) {
+      if (error instanceof LoggosError && error.code === 'not-found') return undefined;
+      throw error;
+    }
   }
 
   /** Under the locks: short, since executeForCheckpoint waits meanwhile. */
@@ -169,7 +186,7 @@ export class SnapshotSealer {
   }
 
   /** Hashes, manifest, layout; everything synced; then the name. */
-  async #finish(sealing: string, copy: Copy, kind: SealKind): Promise<void> {
+  async #finish(sealing: string, copy: Copy, kind: SealKind): Promise<SnapshotInfo> {
     const { disk, snapshots, observer } = this.#options;
     const sealed = await this.#writeManifest(sealing, copy);
     await (await makeLayout(sealed)).save(disk, sealing);
@@ -179,7 +196,7 @@ export class SnapshotSealer {
     await disk.rename(sealing, `${snapshots.directory}/${copy.instance}`);
     await disk.syncDirectory(snapshots.directory);
     observer.report('info', 'snapshot-sealed', { instance: copy.instance, files: copy.names.length });
-    await snapshots.added(copy.instance);
+    return snapshots.added(copy.instance);
   }
 
   async #writeManifest(sealing: string, copy: Copy): Promise<SealedManifest> {

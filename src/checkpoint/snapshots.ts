@@ -53,6 +53,8 @@ interface Entry {
   verified: boolean;
   readerCount: number;
   removing: boolean;
+  /** Resolves when what last changed its directory has ended: those that do take turns. */
+  changed: Promise<unknown>;
   /** Monotonic; when a reader last began, or ended before it had all. */
   begunAt: number | undefined;
   /** Since this start: what was there at boot counts for no client. */
@@ -191,21 +193,30 @@ export class Snapshots {
     const entry = this.#find(instance);
     const { disk, directory, random } = this.#options;
     entry.removing = true;
-    try {
-      if (entry.readerCount + (await this.#foreignLocks(instance)) > 0) {
-        throw new LoggosError('in-use', `The snapshot of instance ${instance} is being read`);
+    await inTurn(entry, async () => {
+      try {
+        if (entry.readerCount + (await this.#foreignLocks(instance)) > 0) {
+          throw new LoggosError('in-use', `The snapshot of instance ${instance} is being read`);
+        }
+        await discardDirectory(disk, directory, String(instance), `${trashPrefix}${randomId(random)}`);
+        this.#entries.delete(instance);
+      } finally {
+        entry.removing = false;
       }
-      await discardDirectory(disk, directory, String(instance), `${trashPrefix}${randomId(random)}`);
-      this.#entries.delete(instance);
-    } finally {
-      entry.removing = false;
-    }
+    });
   }
 
-  /** One was sealed and has its name. */
-  async added(instance: number): Promise<void> {
-    await this.#load(instance);
+  /** Resolves when a removal of it that is under way has ended: it is there for good, or its name is free. */
+  async removalEnded(instance: number): Promise<void> {
+    const entry = this.#entries.get(instance);
+    if (entry?.removing === true) await entry.changed;
+  }
+
+  /** One was sealed and has its name. Answers what it is, which somebody may remove at once. */
+  async added(instance: number): Promise<SnapshotInfo> {
+    const { info } = await this.#load(instance);
     await this.retain();
+    return { ...info, locks: 0 };
   }
 
   /** Another automatic one may be sealed for a download. @throws LoggosError `busy` */
@@ -222,21 +233,25 @@ export class Snapshots {
   /** Somebody asked for it: retention leaves it alone from now on. */
   async keep(instance: number): Promise<void> {
     const entry = this.#find(instance);
-    if (!entry.automatic) return;
     const { disk } = this.#options;
-    await disk.remove(`${this.#path(instance)}/${automaticName}`);
-    await disk.syncDirectory(this.#path(instance));
-    entry.automatic = false;
+    await inTurn(entry, async () => {
+      if (!entry.automatic) return;
+      await disk.remove(`${this.#path(instance)}/${automaticName}`);
+      await disk.syncDirectory(this.#path(instance));
+      entry.automatic = false;
+    });
   }
 
   /** It was read back whole. */
   async verified(instance: number): Promise<void> {
     const entry = this.#find(instance);
-    if (entry.verified) return;
     const { disk } = this.#options;
-    await writeNewFile(disk, `${this.#path(instance)}/${verifiedName}`, new Uint8Array(0));
-    await disk.syncDirectory(this.#path(instance));
-    entry.verified = true;
+    await inTurn(entry, async () => {
+      if (entry.verified) return;
+      await writeNewFile(disk, `${this.#path(instance)}/${verifiedName}`, new Uint8Array(0));
+      await disk.syncDirectory(this.#path(instance));
+      entry.verified = true;
+    });
   }
 
   /** Drops the automatic ones but the newest two, and those that somebody reads or may resume. */
@@ -305,7 +320,7 @@ export class Snapshots {
     this.#cancelRetention = clock.after(delayMs, () => void this.retain());
   }
 
-  async #load(instance: number): Promise<void> {
+  async #load(instance: number): Promise<Entry> {
     const { disk, directory, observer } = this.#options;
     const path = this.#path(instance);
     const sealed = await readSealedManifest(disk, path);
@@ -316,16 +331,19 @@ export class Snapshots {
     for (const name of await disk.list(`${path}/${readersName}`)) {
       if (name.startsWith(ownLockPrefix)) await disk.removeTree(`${path}/${readersName}/${name}`);
     }
-    this.#entries.set(instance, {
+    const entry: Entry = {
       info: { instance, position, time, bytes: tarBytes(sealed), digest },
       automatic: (await disk.stat(`${path}/${automaticName}`)) !== undefined,
       verified: (await disk.stat(`${path}/${verifiedName}`)) !== undefined,
       readerCount: 0,
       removing: false,
+      changed: Promise.resolve(),
       begunAt: undefined,
       begunHere: false,
-    });
+    };
+    this.#entries.set(instance, entry);
     observer.report('debug', 'snapshot-listed', { instance });
+    return entry;
   }
 
   /** Locks of other processes; one left behind is removed by its age. */
@@ -347,6 +365,13 @@ export async function readSealedManifest(disk: Disk, directory: string): Promise
   const bytes = await readSmallFile(disk, `${directory}/${manifestName}`, manifestBytesMax);
   if (bytes === undefined) throw new LoggosError('snapshot-damaged', `${directory} has no ${manifestName}`);
   return readManifest(bytes);
+}
+
+/** Changes of one snapshot's directory, one after the other. */
+function inTurn(entry: Entry, action: () => Promise<void>): Promise<void> {
+  const turn = entry.changed.then(action);
+  entry.changed = turn.catch(() => undefined);
+  return turn;
 }
 
 function isBegun({ readerCount, begunAt, begunHere }: Entry, now: number): boolean {

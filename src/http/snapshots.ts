@@ -15,6 +15,8 @@ import { positionHeaders } from './positions.ts';
 import { requireNoQuery } from './query.ts';
 import { invalidParameter, Refusal } from './refusal.ts';
 
+const openTries = 3;
+
 /** Sealed copies of the state: made, listed, dropped, and sent as the tar that is the backup. */
 export function snapshotRoutes(database: Database, _services: HttpServices, answer: Answering): Router {
   const router = Router({ caseSensitive: true, strict: true });
@@ -71,15 +73,25 @@ export function snapshotRoutes(database: Database, _services: HttpServices, answ
     requireNoQuery(request);
     negotiate(request, [mediaTypes.tar]);
     if (request.method === 'HEAD') return await latestHead(request);
-    // Nobody asked for it to be kept: a backup a day would fill the disk.
-    const { instance } = await withReplayer(database, () => snapshots.create('automatic'));
-    const opened = await snapshots.open(instance);
+    const opened = await openLatest();
     return {
       status: 200,
       headers: latestHeaders(request, opened),
       stream: () => opened.read(0, opened.bytes - 1),
       done: () => opened.release(),
     };
+  }
+
+  /** Nobody asked for it to be kept: a backup a day would fill the disk. So somebody may drop it before it is open. */
+  async function openLatest(): Promise<SnapshotTar> {
+    for (let triesLeft = openTries; ; triesLeft--) {
+      const { instance } = await withReplayer(database, () => snapshots.create('automatic'));
+      try {
+        return await snapshots.open(instance);
+      } catch (error) {
+        if (triesLeft === 1 || !(error instanceof LoggosError) || error.code !== 'not-found') throw error;
+      }
+    }
   }
 
   /** Seals nothing: says of the newest snapshot what is known, its length only while it is of the newest state. */

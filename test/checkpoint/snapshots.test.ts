@@ -382,6 +382,46 @@ async function write(world: World, count: number): Promise<void> {
   await settle(200);
 }
 
+/** Every turn of the event loop at which a removal may come while another one is asked for. */
+test('whoever asks for a snapshot while the same one is removed gets one that was there, or a new one, never a refusal', async () => {
+  for (const kind of ['automatic', 'kept'] as const) {
+    for (let turns = -20; turns < 40; turns += 1) {
+      const world = await openWorld();
+      writeSome(world, 5);
+      await world.manager.createSnapshot('automatic');
+      const early = turns < 0 ? world.manager.removeSnapshot(6) : undefined;
+      for (let turn = turns; turn < 0; turn += 1) await undefined;
+      const asked = world.manager.createSnapshot(kind);
+      for (let turn = 0; turn < turns; turn += 1) await undefined;
+      const removed = early ?? world.manager.removeSnapshot(6);
+      const [made, gone] = await Promise.allSettled([asked, removed]);
+      assert.equal(made.status, 'fulfilled', `${kind}, ${turns}: ${String(made.status === 'rejected' && made.reason)}`);
+      assert.equal(made.value.instance, 6);
+      assert.equal(gone.status, 'fulfilled', `${kind}, ${turns}: ${String(gone.status === 'rejected' && gone.reason)}`);
+      assert.ok(!world.observer.has('seal-failed'));
+      const names = await world.disk.list(`${databaseDirectory}/snapshots`);
+      const listed = (await world.manager.listSnapshots()).map(({ instance }) => String(instance));
+      assert.deepEqual(names, listed, 'what is on the disk is what is listed');
+      await world.manager.stop();
+    }
+  }
+});
+
+test('a removal while another snapshot gets its name takes away the older one only', async () => {
+  for (let turns = 0; turns < 120; turns += 3) {
+    const world = await openWorld();
+    writeSome(world, 5);
+    await world.manager.createSnapshot();
+    writeSome(world, 1);
+    const asked = world.manager.createSnapshot();
+    for (let turn = 0; turn < turns; turn += 1) await undefined;
+    await world.manager.removeSnapshot(6);
+    assert.equal((await asked).instance, 7);
+    assert.deepEqual(await world.disk.list(`${databaseDirectory}/snapshots`), ['7']);
+    await world.manager.stop();
+  }
+});
+
 test('a group of one drops no log before its first snapshot is verified, which it makes as soon as log may go', async () => {
   const world = await openWorld({ isAlone: () => true });
   const held = heldVerification(world);
