@@ -78,7 +78,6 @@ class Search {
   readonly #previous: Int32Array;
   readonly #end: number;
   readonly #visited = new Set<string>();
-  readonly #stateNumbers = new Map<string, number>();
   readonly #path: Choice[] = [];
   #state: DocumentState = neverWritten;
   /** The latest event among the calls that have their place. */
@@ -90,14 +89,34 @@ class Search {
     this.#end = 2 * operations.length + 1;
     this.#operationOf = new Int32Array(this.#end + 1);
     this.#returnOf = new Int32Array(this.#end + 1);
-    this.#next = Int32Array.from({ length: this.#end + 1 }, (_, event) => event + 1);
-    this.#previous = Int32Array.from({ length: this.#end + 1 }, (_, event) => event - 1);
+    this.#next = new Int32Array(this.#end + 1);
+    this.#previous = new Int32Array(this.#end + 1);
+    for (let event = 0; event <= this.#end; event += 1) {
+      this.#next[event] = event + 1;
+      this.#previous[event] = event - 1;
+    }
+    this.#putEvents();
+  }
+
+  /** Numbers calls and returns in time. Calls go before returns of the same time: those two overlap. */
+  #putEvents(): void {
+    const operations = this.#operations;
+    const calls = orderBy(operations, ({ called }) => called);
+    const returns = orderBy(operations, ({ returned }) => returned);
     const callOf = new Int32Array(operations.length);
-    for (const [index, { operation, isCall }] of eventsInTime(operations).entries()) {
-      const event = index + 1;
-      this.#operationOf[event] = operation;
-      if (isCall) callOf[operation] = event;
-      else this.#returnOf[at(callOf, operation)] = event;
+    let call = 0;
+    for (let event = 1, end = 0; event < this.#end; event += 1) {
+      const calling = calls[call];
+      const returning = returns[end];
+      if (calling !== undefined && returning !== undefined && calling.time <= returning.time) {
+        this.#operationOf[event] = calling.operation;
+        callOf[calling.operation] = event;
+        call += 1;
+      } else if (returning !== undefined) {
+        this.#operationOf[event] = returning.operation;
+        this.#returnOf[at(callOf, returning.operation)] = event;
+        end += 1;
+      }
     }
   }
 
@@ -146,19 +165,12 @@ class Search {
 
   /** Which operations have their place, told by the few that are skipped, and the state: in full, not as a hash. */
   #configuration(): string {
-    let text = `${this.#numberOf(this.#state)} ${this.#newest}`;
+    let text = `${this.#newest}`;
     for (let event = at(this.#next, 0); event < this.#newest; event = at(this.#next, event)) {
       if (at(this.#returnOf, event) !== 0) text += ` ${event}`;
     }
-    return text;
-  }
-
-  #numberOf({ revision, value }: DocumentState): number {
-    const text = value === undefined ? `${revision}` : `${revision} ${value}`;
-    const known = this.#stateNumbers.get(text);
-    if (known !== undefined) return known;
-    this.#stateNumbers.set(text, this.#stateNumbers.size);
-    return this.#stateNumbers.size - 1;
+    const { revision, value } = this.#state;
+    return value === undefined ? `${text}/${revision}` : `${text}/${revision}/${value}`;
   }
 
   #lift(call: number): void {
@@ -188,9 +200,10 @@ class Search {
     return this.#operations[at(this.#operationOf, event)] as RegisterOperation;
   }
 
-  /** What no order gets past is the shortest prefix that is wrong: only the furthest return is kept. */
+  /** What no order gets past ends the shortest prefix that is wrong. Kept with the fewest that had to fit before it. */
   #remember(stuck: number): void {
-    if (stuck <= this.#furthest.event) return;
+    const { event: furthest, placed } = this.#furthest;
+    if (stuck < furthest || (stuck === furthest && this.#path.length >= placed)) return;
     const open: number[] = [];
     for (let event = at(this.#next, 0); event < stuck && open.length < 10; event = at(this.#next, event)) {
       if (at(this.#operationOf, event) !== at(this.#operationOf, stuck)) open.push(event);
@@ -212,16 +225,20 @@ class Search {
   }
 }
 
-/** Calls before returns of the same time: those two overlap. */
-function eventsInTime(operations: readonly RegisterOperation[]): { operation: number; isCall: boolean }[] {
-  const events = operations.flatMap(({ called, returned }, operation) => [
-    { operation, isCall: true, time: called },
-    { operation, isCall: false, time: returned },
-  ]);
-  return events.sort((left, right) => {
-    if (left.time !== right.time) return left.time - right.time;
-    if (left.isCall !== right.isCall) return left.isCall ? -1 : 1;
-    return left.operation - right.operation;
+interface Moment {
+  readonly time: number;
+  /** Its index. */
+  readonly operation: number;
+}
+
+function orderBy(
+  operations: readonly RegisterOperation[],
+  timeOf: (operation: RegisterOperation) => number,
+): readonly Moment[] {
+  const moments = operations.map((operation, index) => ({ time: timeOf(operation), operation: index }));
+  return moments.sort((left, right) => {
+    // Infinity equals itself; a difference would be NaN.
+    return left.time === right.time ? left.operation - right.operation : left.time - right.time;
   });
 }
 
