@@ -29,8 +29,10 @@ export type { Log, LogBoot } from './log/log.ts';
 export type { LogOptions } from './log/log-options.ts';
 export { openLog } from './log/open-log.ts';
 export type { Membership } from './paxos/chosen-value.ts';
+export type { ReplicaState } from './replica/life.ts';
 export type { ReplicaLimits } from './replica/limits.ts';
-export { Replica, type ReplicaOptions, type ReplicaState } from './replica/replica.ts';
+export type { ReplicaOptions } from './replica/options.ts';
+export { Replica } from './replica/replica.ts';
 export { Machines } from './statemachine/machines.ts';
 // Replicating a machine of one's own.
 export type {

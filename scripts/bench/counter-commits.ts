@@ -8,6 +8,7 @@ import { Machines } from '../../src/statemachine/machines.ts';
 import { systemClock } from '../../src/system/clock.ts';
 import { systemHashes } from '../../src/system/hashes.ts';
 import { PoolDisk } from '../../src/system/pool-disk.ts';
+import { systemRandom } from '../../src/system/random.ts';
 import { WorkerDisk } from '../../src/system/worker-disk.ts';
 import { type CommitRate, commitRate } from './in-flight.ts';
 
@@ -53,6 +54,7 @@ export async function counterCommits(directory: string, seconds: number): Promis
     },
     onMembership: async (instance, membership) => current.group.add(instance, membership),
     clock: systemClock,
+    random: systemRandom,
     observer: silentObserver,
     pressure: () => 0,
     onFatal,

@@ -5,12 +5,17 @@ import { type ChosenValue, decodeChosenValue, type Membership } from '../paxos/c
 import type { ChosenInstance } from '../paxos/learner.ts';
 import type { Machines } from '../statemachine/machines.ts';
 import type { ExecuteResult, StateMachine } from '../statemachine/state-machine.ts';
+import { Backlog } from './backlog.ts';
 import { LiveFingerprints } from './live-fingerprints.ts';
 
 /** What an applier needs of the replica around it. */
 export interface ApplierHost {
-  /** What the proposers of an instance handed in, where they are here. */
-  contextOf(instance: number): unknown;
+  /** Whether the next instance may be applied now; where not, `apply` is called again when it may. */
+  mayApply(): boolean;
+  /** Chosen values from the log, at least one; waits where the first is not durable yet. */
+  read(firstInstance: number): Promise<readonly LogRecord[]>;
+  /** What the proposers of a value handed in, where they are here. */
+  contextOf(instance: number, value: Uint8Array): unknown;
   /** An instance was applied; `outcomes` is empty where no machine of this group owned it. */
   onApplied(instance: number, value: Uint8Array, outcomes: readonly unknown[]): void;
   /** A membership was chosen; the instance counts as applied only after it resolved. */
@@ -29,7 +34,7 @@ export class Applier {
   readonly #machines: Machines;
   readonly #host: ApplierHost;
   readonly #fingerprints = new LiveFingerprints();
-  readonly #chosen: ChosenInstance[] = [];
+  readonly #backlog: Backlog;
   /** Memberships up to this instance are in group.json already. */
   readonly #membershipsTo: number;
   #heldBy: 'membership' | 'machine' | undefined;
@@ -41,6 +46,7 @@ export class Applier {
     this.#host = host;
     this.#membershipsTo = membershipsTo;
     this.#appliedInstance = machines.checkpointInstance;
+    this.#backlog = new Backlog(this.#appliedInstance, (firstInstance) => host.read(firstInstance));
     for (const machine of machines.all) this.#fingerprints.begin(machine);
   }
 
@@ -59,14 +65,17 @@ export class Applier {
 
   /** Takes the next instance; `apply` executes it. */
   push(chosen: ChosenInstance): void {
-    this.#chosen.push(chosen);
+    this.#backlog.push(chosen);
   }
 
   /** Executes what was pushed, as far as nothing holds it. @throws what a machine throws: this replica must stop (D7) */
   apply(): void {
-    while (this.#heldBy === undefined) {
-      const chosen = this.#chosen[0];
-      if (chosen === undefined) return;
+    while (this.#heldBy === undefined && this.#host.mayApply()) {
+      const chosen = this.#backlog.first;
+      if (chosen === undefined) {
+        if (this.#backlog.isOnDisk) this.#readOn();
+        return;
+      }
       this.#applyOne(chosen);
     }
   }
@@ -80,11 +89,20 @@ export class Applier {
     let next = machine.checkpointInstance() + 1;
     while (next <= this.#appliedInstance) {
       for (const { instance, value } of await read(next)) {
-        this.#execute(instance, decode(instance, value));
+        this.#execute(instance, decode(instance, value), undefined);
         next = instance + 1;
       }
     }
     if (this.#heldBy === 'machine') this.#release();
+  }
+
+  #readOn(): void {
+    this.#backlog.refill().then(
+      (isNew) => {
+        if (isNew) this.#host.onReleased();
+      },
+      (error: unknown) => this.#host.onFailure(error),
+    );
   }
 
   #applyOne(chosen: ChosenInstance): void {
@@ -111,21 +129,18 @@ export class Applier {
 
   #finish({ instance, value: bytes }: ChosenInstance, value: ChosenValue): void {
     assert(instance === this.#appliedInstance + 1, 'instances are applied in order, without gaps');
-    const outcomes = this.#execute(instance, value)?.outcomes ?? noOutcomes;
+    const context = this.#host.contextOf(instance, bytes);
+    const outcomes = this.#execute(instance, value, context)?.outcomes ?? noOutcomes;
     if (value.kind === 'batch') this.#lastTime = Math.max(this.#lastTime, value.time);
-    this.#chosen.shift();
+    this.#backlog.shift();
     this.#appliedInstance = instance;
     this.#host.onApplied(instance, bytes, outcomes);
   }
 
-  #execute(instance: number, value: ChosenValue): ExecuteResult | undefined {
+  #execute(instance: number, value: ChosenValue, context: unknown): ExecuteResult | undefined {
     const batch = value.kind === 'batch' ? value : undefined;
-    return this.#machines.execute(
-      instance,
-      batch?.machineId,
-      batch,
-      this.#host.contextOf(instance),
-      (id, fingerprint) => this.#fingerprints.add(id, instance, fingerprint),
+    return this.#machines.execute(instance, batch?.machineId, batch, context, (id, fingerprint) =>
+      this.#fingerprints.add(id, instance, fingerprint),
     );
   }
 

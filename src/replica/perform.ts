@@ -1,8 +1,11 @@
-import { assert, unreachable } from '../base/assert.ts';
+import { unreachable } from '../base/assert.ts';
 import type { ReplicaId } from '../paxos/ballot.ts';
 import type { PaxosMessage } from '../paxos/messages.ts';
-import type { CoreOutput } from '../paxos/outputs.ts';
+import type { CoreOutput, Exclusion } from '../paxos/outputs.ts';
 import type { Applier } from './applier.ts';
+import type { Supplier } from './catch-up.ts';
+import type { Peers } from './peers.ts';
+import type { ReadableLog } from './readable-log.ts';
 import type { ReadRounds } from './reads.ts';
 import type { Storage } from './storage.ts';
 
@@ -10,10 +13,15 @@ import type { Storage } from './storage.ts';
 export interface Hands {
   readonly self: ReplicaId;
   readonly storage: Storage;
+  readonly readable: ReadableLog;
   readonly applier: Applier;
   readonly reads: ReadRounds;
+  readonly peers: Peers;
+  readonly supplier: Supplier;
   /** Hands a message of this replica to itself, as if it had come from a peer. */
   deliver(message: PaxosMessage): void;
+  onBehind(minChosenInstance: number): void;
+  onExcluded(exclusion: Exclusion): void;
 }
 
 /** Performs outputs in their order. Decides nothing. */
@@ -30,15 +38,19 @@ export function perform(outputs: readonly CoreOutput[], hands: Hands): void {
         send(output, hands);
         break;
       case 'execute':
-        hands.applier.push(output);
+        execute(output, hands);
         break;
       case 'read-confirmed':
         hands.reads.confirmed(output.round, output.instance);
         break;
       case 'supply':
+        hands.supplier.supply(output.to, output.firstInstance);
+        break;
       case 'behind':
+        hands.onBehind(output.minChosenInstance);
+        break;
       case 'excluded':
-        assert(false, 'a group of one catches up with nobody', { kind: output.kind });
+        hands.onExcluded(output.exclusion);
         break;
       default:
         unreachable(output);
@@ -46,9 +58,18 @@ export function perform(outputs: readonly CoreOutput[], hands: Hands): void {
   }
 }
 
-function send(output: Extract<CoreOutput, { kind: 'send' }>, { self, storage, deliver }: Hands): void {
-  const { to, message, afterSync } = output;
-  assert(to === self, 'a group of one talks to itself');
-  if (afterSync) storage.afterSync(() => deliver(message));
-  else deliver(message);
+function send({ to, message, afterSync }: Extract<CoreOutput, { kind: 'send' }>, hands: Hands): void {
+  if (afterSync) hands.storage.afterSync(() => sendNow(to, message, hands));
+  else sendNow(to, message, hands);
+}
+
+function sendNow(to: ReplicaId, message: PaxosMessage, { self, peers, deliver }: Hands): void {
+  if (to === self) deliver(message);
+  else peers.send(to, message);
+}
+
+/** It may be applied at once, and read from the log once all that it rests on is durable here. */
+function execute(chosen: Extract<CoreOutput, { kind: 'execute' }>, { applier, storage, readable }: Hands): void {
+  applier.push(chosen);
+  storage.afterSync(() => readable.advance(chosen.instance));
 }

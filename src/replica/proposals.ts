@@ -1,5 +1,6 @@
 import { LoggosError } from '../base/errors.ts';
 import { TransientMap } from '../base/transient-map.ts';
+import { noLeader } from './life.ts';
 import type { ReplicaLimits } from './limits.ts';
 
 /** What the log may add to a proposal, at most: the record's head and the value's, where it goes alone. */
@@ -46,7 +47,11 @@ export class Proposals {
   readonly #limits: ReplicaLimits;
   /** By machine, in order of arrival; machines take turns. */
   readonly #waiting = new TransientMap<number, Waiter[]>();
-  readonly #inFlight = new TransientMap<number, InFlight>();
+  /**
+   * By instance. There is more than one at an instance where this replica lost its office and won it again, before it
+   * learned what was chosen there.
+   */
+  readonly #inFlight = new TransientMap<number, readonly InFlight[]>();
   #waitingCount = 0;
   #waitingBytes = 0;
   #inFlightBytes = 0;
@@ -110,13 +115,16 @@ export class Proposals {
 
   /** `batch` was proposed as `value` at `instance`; from here on its fate may be unknown. */
   proposed(instance: number, value: Uint8Array, batch: Batch): void {
-    this.#inFlight.set(instance, { value, batch });
+    const flight = { value, batch };
+    const earlier = this.#inFlight.get(instance);
+    this.#inFlight.set(instance, earlier === undefined ? [flight] : [...earlier, flight]);
     this.#inFlightBytes += batch.bytes;
   }
 
-  /** What the proposers of a chosen value handed in. */
-  contextOf(instance: number): readonly unknown[] | undefined {
-    return this.#inFlight.get(instance)?.batch.context;
+  /** What the proposers of a chosen value handed in; undefined where it is another replica's. */
+  contextOf(instance: number, value: Uint8Array): readonly unknown[] | undefined {
+    const flights = this.#inFlight.get(instance);
+    return flights?.find((flight) => isSame(flight.value, value))?.batch.context;
   }
 
   /**
@@ -125,20 +133,13 @@ export class Proposals {
    * @param outcomes - one for each proposal
    */
   applied(instance: number, value: Uint8Array, outcomes: readonly unknown[]): void {
-    const flight = this.#inFlight.get(instance);
-    if (flight === undefined) return;
-    this.#land(instance, flight);
-    const { waiters } = flight.batch;
-    if (!isSame(flight.value, value)) {
-      const error = new LoggosError('no-leader', 'Another leader took over before the write was chosen.');
-      for (const waiter of waiters) settle(waiter, () => waiter.reject(error));
-      return;
-    }
-    for (let index = 0; index < waiters.length; index++) {
-      const waiter = waiters[index];
-      if (waiter === undefined || waiter.isSettled) continue;
-      waiter.isSettled = true;
-      waiter.resolve({ instance, outcome: outcomes[index] });
+    const flights = this.#inFlight.get(instance);
+    if (flights === undefined) return;
+    this.#inFlight.delete(instance);
+    for (const { value: proposed, batch } of flights) {
+      this.#inFlightBytes -= batch.bytes;
+      if (isSame(proposed, value)) resolveAll(batch.waiters, instance, outcomes);
+      else rejectAll(batch.waiters, noLeader('Another leader took over before the write was chosen.', undefined));
     }
   }
 
@@ -153,9 +154,10 @@ export class Proposals {
       else this.#waiting.delete(machineId);
       this.#dropWaiting(late, error);
     }
-    for (const { batch } of this.#inFlight.values()) {
-      for (const waiter of batch.waiters) {
-        if (waiter.deadline <= now) settle(waiter, () => waiter.reject(outcomeUnknown('The deadline passed')));
+    for (const flights of this.#inFlight.values()) {
+      for (const { batch } of flights) {
+        const late = batch.waiters.filter((waiter) => !waiter.isSettled && waiter.deadline <= now);
+        if (late.length > 0) rejectAll(late, outcomeUnknown('The deadline passed'));
       }
     }
   }
@@ -167,40 +169,45 @@ export class Proposals {
     for (const queue of queues) this.#dropWaiting(queue, error);
   }
 
-  /** The replica stops: what is in flight may be chosen or not. */
-  abandonInFlight(): void {
-    for (const [instance, flight] of this.#inFlight) {
-      this.#land(instance, flight);
-      for (const waiter of flight.batch.waiters) {
-        settle(waiter, () => waiter.reject(outcomeUnknown('The replica stopped')));
-      }
-    }
-  }
-
-  #land(instance: number, flight: InFlight): void {
-    this.#inFlight.delete(instance);
-    this.#inFlightBytes -= flight.batch.bytes;
+  /** Nothing is learned any more: what is in flight may be chosen or not. */
+  abandonInFlight(why: string): void {
+    const all = [...this.#inFlight.values()].flat();
+    this.#inFlight.clear();
+    this.#inFlightBytes = 0;
+    for (const { batch } of all) rejectAll(batch.waiters, outcomeUnknown(why));
   }
 
   #dropWaiting(waiters: readonly Waiter[], error: LoggosError): void {
     for (const waiter of waiters) {
       this.#waitingCount--;
       this.#waitingBytes -= waiter.bytes.length + proposalOverheadBytes;
-      settle(waiter, () => waiter.reject(error));
     }
+    rejectAll(waiters, error);
   }
 }
 
-function settle(waiter: Waiter, answer: () => void): void {
-  if (waiter.isSettled) return;
-  waiter.isSettled = true;
-  answer();
+function resolveAll(waiters: readonly Waiter[], instance: number, outcomes: readonly unknown[]): void {
+  for (let index = 0; index < waiters.length; index++) {
+    const waiter = waiters[index];
+    if (waiter === undefined || waiter.isSettled) continue;
+    waiter.isSettled = true;
+    waiter.resolve({ instance, outcome: outcomes[index] });
+  }
 }
 
-function outcomeUnknown(why: string): LoggosError {
+function rejectAll(waiters: readonly Waiter[], error: LoggosError): void {
+  for (const waiter of waiters) {
+    if (waiter.isSettled) continue;
+    waiter.isSettled = true;
+    waiter.reject(error);
+  }
+}
+
+/** @param why - begins the sentence */
+export function outcomeUnknown(why: string): LoggosError {
   return new LoggosError('outcome-unknown', `${why} while the write was on its way; it may be done or not.`);
 }
 
-function isSame(left: Uint8Array, right: Uint8Array): boolean {
+export function isSame(left: Uint8Array, right: Uint8Array): boolean {
   return left === right || (left.length === right.length && left.every((byte, index) => byte === right[index]));
 }

@@ -1,153 +1,111 @@
 /**
- * One member of one Paxos group: receive → step → perform. What to do is decided in `paxos/`; what is here hands
- * inputs to the core, does what it says, and answers clients.
- *
- * Back-pressure: `pressure` is the tail's bytes by their limit. From one half on, what is let in costs a pause that
- * grows smoothly without bound (pace.ts), so that the rate sinks to the Replayer's and callers feel latency; at 1 a
- * proposal is refused `busy` with the cause `replayer`.
+ * One member of one Paxos group: receive → step → perform. What to do is decided in `paxos/`; what is here hands inputs
+ * to the core (core-loop.ts), has done what it says (perform.ts), lets proposals in, applies what is chosen, and answers
+ * clients. parts.ts puts it together.
  */
 import { assert } from '../base/assert.ts';
-import type { Clock } from '../base/clock.ts';
 import { LoggosError } from '../base/errors.ts';
-import type { Observer } from '../base/observer.ts';
 import type { AppliedLog } from '../checkpoint/applied-log.ts';
-import type { Log, LogBoot, LogRecord } from '../log/log.ts';
-import type { Ballot } from '../paxos/ballot.ts';
-import { encodeChosenValue, type Membership } from '../paxos/chosen-value.ts';
-import { type CoreInput, type CoreState, canPropose, canRead, everyVoterPromised, step } from '../paxos/core.ts';
-import type { ChosenMembership } from '../paxos/membership.ts';
-import type { Machines } from '../statemachine/machines.ts';
+import type { LogRecord } from '../log/log.ts';
+import type { Ballot, ReplicaId } from '../paxos/ballot.ts';
+import type { Membership } from '../paxos/chosen-value.ts';
+import { canRead } from '../paxos/core.ts';
+import { ruling } from '../paxos/membership.ts';
+import type { PaxosMessage } from '../paxos/messages.ts';
+import type { Exclusion } from '../paxos/outputs.ts';
+import type { Peer } from '../paxos/peer.ts';
 import type { StateMachine } from '../statemachine/state-machine.ts';
-import { Applier } from './applier.ts';
-import { bootCore, damageOf, type ReplicaIdentity, refuseStranger } from './boot.ts';
-import { InstanceGate } from './instance-gate.ts';
-import { defaultReplicaLimits, type ReplicaLimits } from './limits.ts';
-import { Pace } from './pace.ts';
-import { type Hands, perform } from './perform.ts';
-import { type ProposalResult, Proposals, type ProposeOptions, proposalOverheadBytes } from './proposals.ts';
-import { ReadRounds } from './reads.ts';
-import { Storage } from './storage.ts';
+import { damageOf, isAlone, refuseStranger } from './boot.ts';
+import { describeExclusion } from './exclusion.ts';
+import { Life, noLeader, type ReplicaState } from './life.ts';
+import { defaultReplicaLimits } from './limits.ts';
+import type { ReplicaOptions } from './options.ts';
+import { assemble, type Parts } from './parts.ts';
+import type { ProposalResult, ProposeOptions } from './proposals.ts';
+import { replayLog } from './replay.ts';
 
-export interface ReplicaOptions {
-  readonly identity: ReplicaIdentity;
-  /** The caller's to close, after `stop`. */
-  readonly log: Log;
-  readonly boot: LogBoot;
-  readonly machines: Machines;
-  /** From group.json, ascending. */
-  readonly memberships: readonly ChosenMembership[];
-  /** Of a new group, as long as group.json has none: instance 1 will hold it. */
-  readonly initialMembership?: Membership;
-  /** Keeps a chosen membership in group.json; its instance is applied only after it resolved. */
-  readonly onMembership: (instance: number, membership: Membership) => Promise<void>;
-  readonly clock: Clock;
-  readonly observer: Observer;
-  /** The live tail's bytes divided by their limit. */
-  readonly pressure: () => number;
-  readonly limits?: Partial<ReplicaLimits>;
-  /** The replica has stopped by itself after `boot` resolved: the log is dead, a machine failed, or an invariant broke. */
-  readonly onFatal: (error: unknown) => void;
-}
-
-/**
- * `starting`: not leading yet. `machine-missing`: a chosen value is for a machine that is not registered; `register`
- * lets it go on. `read-only`: its log is damaged; what was good is served, writes are refused.
- */
-export type ReplicaStateName = 'starting' | 'running' | 'machine-missing' | 'read-only' | 'stopped';
-
-export interface ReplicaState {
-  readonly name: ReplicaStateName;
-  /** A sentence for people; empty while all is well. */
-  readonly reason: string;
-}
-
-const replayCountMax = 256;
-const replayBytesMax = 8 * 1024 * 1024;
-/** How often a batch that back-pressure holds looks again, in milliseconds. */
-const pacePollMs = 5;
+/** Fingerprints are compared with those of the others after every instance that this divides. */
+const markInterval = 16;
+/** What a machine that joins late is given at once. */
+const joinCountMax = 256;
+const joinBytesMax = 8 * 1024 * 1024;
 
 export class Replica implements AppliedLog {
   readonly #options: ReplicaOptions;
-  readonly #limits: ReplicaLimits;
-  readonly #core: CoreState;
-  readonly #storage: Storage;
-  readonly #applier: Applier;
-  readonly #proposals: Proposals;
-  readonly #reads: ReadRounds;
-  readonly #gate: InstanceGate;
-  readonly #pace = new Pace();
+  readonly #parts: Parts;
+  readonly #life = new Life();
   readonly #listeners = new Set<(appliedInstance: number) => void>();
-  readonly #inputs: CoreInput[] = [];
-  readonly #hands: Hands;
-  /** Resolves when the first state after `starting` is reached. */
-  readonly #settled = Promise.withResolvers<void>();
-  /** Resolves when this replica leads and all that was chosen before is applied. */
-  readonly #led = Promise.withResolvers<void>();
   /** Resolves when nothing is under way any more, once `stop` was called. */
   readonly #drained = Promise.withResolvers<void>();
+  /** Resolves when applying goes on after something held it. */
   #released = Promise.withResolvers<void>();
-  #state: ReplicaState = { name: 'starting', reason: '' };
-  #stateBefore: ReplicaState = { name: 'starting', reason: '' };
-  #isReceiving = false;
+  /** What the log proves chosen is replayed: from here on it takes part in its group. */
+  #takesPart = false;
+  /** The newest membership that peers were told of, by the instance that chose it. */
+  #toldEpoch = 0;
   #isDraining = false;
   #isDrainSoon = false;
   #isHalted = false;
-  #lastTime = 0;
-  #cancelSweep: (() => void) | undefined;
-  #cancelPause: (() => void) | undefined;
+
+  /** As `start`, and resolves when the replica is `ready`. @throws as `start` and `ready` */
+  static async boot(options: ReplicaOptions): Promise<Replica> {
+    const replica = Replica.start(options);
+    await replica.ready;
+    return replica;
+  }
 
   /**
-   * Executes what the log proves chosen, then elects itself, proposes its tail again and, in a new group, its
-   * membership. Resolves when it leads and all of that is applied, or with a replica that says in `state` why it does
-   * not.
-   * @throws LoggosError `not-a-member`, `wrong-cluster`, `log-damaged`; and what a machine or the log throws
+   * Executes what the log proves chosen, then takes part in its group: leads it, or follows whoever does.
+   * @throws LoggosError `not-a-member`, `checkpoint-damaged`
    */
-  static async boot(options: ReplicaOptions): Promise<Replica> {
+  static start(options: ReplicaOptions): Replica {
     const replica = new Replica(options);
+    replica.ready.catch(() => undefined);
     replica.#start().catch((error: unknown) => replica.#fail(error));
-    await replica.#settled.promise;
     return replica;
   }
 
   private constructor(options: ReplicaOptions) {
-    const { machines, log, clock, identity, memberships, initialMembership } = options;
     this.#options = options;
-    this.#limits = { ...defaultReplicaLimits, ...options.limits };
-    const { checkpointInstance } = machines;
-    this.#core = bootCore({ identity, log: options.boot, checkpointInstance, memberships, initialMembership });
-    this.#storage = new Storage(log, clock, (error) => this.#fail(error));
-    this.#proposals = new Proposals(this.#limits);
-    this.#reads = new ReadRounds(this.#limits.waitingReadsMax, (round) => this.#receive({ kind: 'read', round }));
-    this.#gate = new InstanceGate(checkpointInstance, this.#limits.waitingReadsMax);
-    const membershipsTo = memberships.at(-1)?.instance ?? 0;
-    this.#applier = new Applier(machines, membershipsTo, {
-      contextOf: (instance) => this.#proposals.contextOf(instance),
-      onApplied: (instance, value, outcomes) => this.#proposals.applied(instance, value, outcomes),
+    this.#parts = assemble(options, {
+      receive: (input) => this.#parts.loop.receive(input),
+      onTick: () => this.#tick(),
+      drain: () => this.#drain(),
+      onPerformed: () => this.#onPerformed(),
+      onReadLost: () => this.#parts.reads.fail(this.#refusal()),
+      onBehind: (minChosenInstance) => this.#onBehind(minChosenInstance),
+      onExcluded: (exclusion) => this.#onExcluded(exclusion),
+      mayApply: () => this.#mayApply(),
+      onApplied: (instance, value, outcomes) => this.#onApplied(instance, value, outcomes),
       onMembership: options.onMembership,
       onMachineMissing: (instance, machineId) => this.#onMachineMissing(instance, machineId),
-      onReleased: () => this.#afterRelease(),
+      onReleased: () => this.#onReleased(),
+      onOfficeLost: () => this.#onOfficeLost(),
+      onLevel: () => void this.#run().catch((error: unknown) => this.#fail(error)),
       onFailure: (error) => this.#fail(error),
     });
-    const self = identity.replicaId;
-    this.#hands = {
-      self,
-      storage: this.#storage,
-      applier: this.#applier,
-      reads: this.#reads,
-      deliver: (message) => this.#receive({ kind: 'message', from: this.#core.self, message }),
-    };
+  }
+
+  /**
+   * Resolves when it leads and all that was chosen before is applied; when it follows a leader and has applied what that
+   * one knew to be chosen; when the full tail keeps it from applying until the Replayer runs; or with a replica that says
+   * in `state` why it does none of that.
+   * @throws LoggosError `not-a-member`, `wrong-cluster`; and what a machine or the log throws
+   */
+  get ready(): Promise<void> {
+    return this.#life.settled;
   }
 
   get state(): ReplicaState {
-    return this.#state;
+    return this.#life.state;
   }
 
   get appliedInstance(): number {
-    return this.#applier.appliedInstance;
+    return this.#parts.applier.appliedInstance;
   }
 
   get maxChosenInstance(): number {
-    return this.#core.learner.chosenTo;
+    return this.#parts.core.learner.chosenTo;
   }
 
   get minChosenInstance(): number {
@@ -156,28 +114,48 @@ export class Replica implements AppliedLog {
 
   /** The highest ballot that this replica has promised. */
   get ballot(): Ballot {
-    return this.#core.acceptor.promised;
+    return this.#parts.core.acceptor.promised;
+  }
+
+  /** The membership that rules the next instance; undefined: none is known yet. */
+  get membership(): Membership | undefined {
+    const { memberships, learner } = this.#parts.core;
+    return memberships.reigns.length === 0 ? undefined : ruling(memberships, learner.chosenTo + 1).membership;
+  }
+
+  /** Who leads, as far as this replica knows. */
+  get leader(): ReplicaId | undefined {
+    return this.#parts.standing.leader;
   }
 
   get isLeader(): boolean {
-    return this.#state.name === 'running' && this.#core.leader.phase === 'leading';
+    return this.state.name === 'running' && this.#parts.core.leader.phase === 'leading';
   }
 
   /** Whether a linearizable read would be answered now. */
   get canRead(): boolean {
-    return this.isLeader && canRead(this.#core);
+    return this.isLeader && canRead(this.#parts.core);
+  }
+
+  /** Takes what another replica said. */
+  receive(from: Peer, message: PaxosMessage): void {
+    if (!this.#takesPart) return;
+    this.#parts.loop.receive({ kind: 'message', from, message });
+    this.#parts.standing.heard(from.replica, message);
   }
 
   /**
    * Proposes once and resolves when the outcome is applied here.
    * @param proposal - not changed by the caller any more
-   * @throws LoggosError `no-leader`, `busy`, `no-room`, `log-damaged`, `stopped`: surely not done; `outcome-unknown`: perhaps
+   * @throws LoggosError `no-leader` (with the `leader`'s replica id where it is known), `busy`, `no-room`, `log-damaged`,
+   * `stopped`: surely not done; `outcome-unknown`: perhaps
    */
   propose(machineId: number, proposal: Uint8Array, options: ProposeOptions = {}): Promise<ProposalResult> {
-    const refusal = this.#refusalOf(machineId, proposal);
+    const { admission, proposals, sweep } = this.#parts;
+    const refusal = this.isLeader ? admission.refusalOf(machineId, proposal) : this.#refusal();
     if (refusal !== undefined) return Promise.reject(refusal);
-    const result = this.#proposals.submit(machineId, proposal, options);
-    this.#sweepLater();
+    const result = proposals.submit(machineId, proposal, options);
+    sweep.later();
     this.#drainSoon();
     return result;
   }
@@ -188,9 +166,9 @@ export class Replica implements AppliedLog {
    * @throws LoggosError `no-leader`, `position-not-reached`, `busy`, `stopped`
    */
   async linearizable(deadline: number = Number.POSITIVE_INFINITY): Promise<void> {
-    if (!this.canRead) throw this.#unavailable();
-    const confirmed = this.#reads.wait(deadline);
-    this.#sweepLater();
+    if (!this.canRead) throw this.#refusal();
+    const confirmed = this.#parts.reads.wait(deadline);
+    this.#parts.sweep.later();
     await this.waitApplied(await confirmed, deadline);
   }
 
@@ -200,10 +178,34 @@ export class Replica implements AppliedLog {
    * @throws LoggosError `position-not-reached`, `busy`, `stopped`
    */
   waitApplied(instance: number, deadline: number = Number.POSITIVE_INFINITY): Promise<void> {
-    if (this.#state.name === 'stopped') return Promise.reject(this.#unavailable());
-    const reached = this.#gate.wait(instance, deadline);
-    this.#sweepLater();
+    if (this.#life.isOver) return Promise.reject(this.#refusal());
+    const reached = this.#parts.gate.wait(instance, deadline);
+    this.#parts.sweep.later();
     return reached;
+  }
+
+  /**
+   * Changes one member of the group and resolves when the new membership rules.
+   * @param deadline - on the monotonic clock, in milliseconds
+   * @throws LoggosError `no-leader`, `membership-changing`, `stopped`: surely not done; `outcome-unknown`: perhaps
+   */
+  changeMembership(membership: Membership, deadline: number = Number.POSITIVE_INFINITY): Promise<void> {
+    if (!this.isLeader) return Promise.reject(this.#refusal());
+    const done = this.#parts.change.propose(membership, deadline);
+    this.#parts.sweep.later();
+    return done;
+  }
+
+  /**
+   * Hands the leadership to another voter and resolves when this replica follows it.
+   * @param deadline - on the monotonic clock, in milliseconds
+   * @throws LoggosError `usage`, `no-leader`, `busy`, `stopped`
+   */
+  transferLeadership(to: ReplicaId, deadline: number = Number.POSITIVE_INFINITY): Promise<void> {
+    if (!this.isLeader) return Promise.reject(this.#refusal());
+    const done = this.#parts.transfer.begin(to, deadline);
+    this.#parts.sweep.later();
+    return done;
   }
 
   /**
@@ -212,21 +214,18 @@ export class Replica implements AppliedLog {
    */
   async register(machine: StateMachine): Promise<void> {
     const { machines, log } = this.#options;
+    const { firstInstance } = log;
     const lacksFrom = machine.checkpointInstance() + 1;
-    if (lacksFrom <= this.appliedInstance && lacksFrom < log.firstInstance) {
+    if (lacksFrom <= this.appliedInstance && lacksFrom < firstInstance) {
+      const facts = { machineId: machine.id, firstInstance };
       throw new LoggosError(
         'history-trimmed',
-        `The log begins at ${log.firstInstance}, after what the machine lacks.`,
-        {
-          machineId: machine.id,
-          firstInstance: log.firstInstance,
-        },
+        `The log begins at ${firstInstance}, after what the machine lacks.`,
+        facts,
       );
     }
     machines.register(machine);
-    await this.#applier.join(machine, (firstInstance) =>
-      this.readChosen(firstInstance, replayCountMax, replayBytesMax),
-    );
+    await this.#parts.applier.join(machine, (instance) => this.readChosen(instance, joinCountMax, joinBytesMax));
   }
 
   /**
@@ -235,10 +234,12 @@ export class Replica implements AppliedLog {
    */
   async stop(): Promise<void> {
     if (this.#isHalted) return;
-    const wasRunning = this.#state.name === 'running';
-    this.#setState('stopped', 'The replica was stopped.');
-    if (wasRunning && !this.#proposals.isIdle) {
-      const cancel = this.#options.clock.after(this.#limits.stopGraceMs, () => this.#drained.resolve());
+    const wasRunning = this.state.name === 'running';
+    this.#life.become('stopped', 'The replica was stopped.');
+    if (wasRunning && !this.#parts.proposals.isIdle) {
+      const { clock, limits } = this.#options;
+      const graceMs = limits?.stopGraceMs ?? defaultReplicaLimits.stopGraceMs;
+      const cancel = clock.after(graceMs, () => this.#drained.resolve());
       await this.#drained.promise;
       cancel();
     }
@@ -251,12 +252,11 @@ export class Replica implements AppliedLog {
   }
 
   liveFingerprint(machineId: number, instance: number): Uint8Array | undefined {
-    return this.#applier.fingerprints.of(machineId, instance);
+    return this.#parts.applier.fingerprints.of(machineId, instance);
   }
 
-  async readChosen(firstInstance: number, countMax: number, bytesMax: number): Promise<readonly LogRecord[]> {
-    const count = Math.min(countMax, this.appliedInstance - firstInstance + 1);
-    return count <= 0 ? [] : this.#options.log.read(firstInstance, count, bytesMax);
+  readChosen(firstInstance: number, countMax: number, bytesMax: number): Promise<readonly LogRecord[]> {
+    return this.#parts.readable.read(firstInstance, this.appliedInstance, countMax, bytesMax);
   }
 
   dropBelow(instance: number): Promise<number> {
@@ -273,55 +273,72 @@ export class Replica implements AppliedLog {
   }
 
   checkpointed(instance: number): void {
-    this.#applier.fingerprints.forgetBelow(instance);
+    this.#parts.applier.fingerprints.forgetBelow(instance);
+    // The tail is smaller now: what was held for its sake may go on.
+    this.#drainSoon();
   }
 
   async #start(): Promise<void> {
-    const { boot, identity, log } = this.#options;
-    await this.#replay(boot.chosenTo);
-    refuseStranger(identity, this.#core);
-    const damage = damageOf(boot);
+    const { boot, identity, log, machines, observer, isJoining = false } = this.#options;
+    const { core } = this.#parts;
+    const replica = this;
+    await replayLog(log, machines.checkpointInstance + 1, boot.chosenTo, {
+      get isHalted() {
+        return replica.#isHalted;
+      },
+      replay: (chosen) => this.#parts.loop.receive({ kind: 'replay', chosen }),
+      allApplied: () => this.#allApplied(),
+    });
+    if (this.#isHalted) return;
+    refuseStranger(identity, isJoining, core);
+    const damage = damageOf(boot, isAlone(core));
     if (damage !== undefined) {
-      this.#options.observer.report('error', 'log-damaged', { reason: damage });
-      this.#setState('read-only', damage);
+      observer.report('error', 'log-damaged', { reason: damage });
+      this.#life.become('read-only', damage);
       return;
     }
-    this.#receive({ kind: 'campaign' });
-    await this.#led.promise;
-    if (everyVoterPromised(this.#core)) await log.settleAmbiguous();
-    this.#setState('running', '');
+    this.#takesPart = true;
+    this.#tellPeers();
+    this.#parts.ticking.start();
+    this.#tick();
   }
 
-  async #replay(chosenTo: number): Promise<void> {
-    while (this.maxChosenInstance < chosenTo) {
-      const firstInstance = this.maxChosenInstance + 1;
-      const count = Math.min(replayCountMax, chosenTo - this.maxChosenInstance);
-      const records = await this.#options.log.read(firstInstance, count, replayBytesMax);
-      if (this.#isHalted) return;
-      assert(records[0]?.instance === firstInstance, 'the log has what it proves chosen', { firstInstance });
-      for (const chosen of records) this.#receive({ kind: 'replay', chosen });
-      // A machine or group.json holds it back: what is read of the log stays little.
-      while (this.appliedInstance < this.maxChosenInstance && !this.#isHalted) await this.#released.promise;
-    }
+  /** A machine or group.json may hold it back. */
+  async #allApplied(): Promise<void> {
+    while (this.appliedInstance < this.maxChosenInstance && !this.#isHalted) await this.#released.promise;
   }
 
-  #receive(input: CoreInput): void {
+  /** It is level with its group: from here on it serves. */
+  async #run(): Promise<void> {
+    await this.#parts.doubts.settle();
+    this.#life.become('running', '');
+  }
+
+  #tick(): void {
+    this.#parts.loop.receive({ kind: 'tick' });
     if (this.#isHalted) return;
-    this.#inputs.push(input);
-    if (this.#isReceiving) return;
-    this.#isReceiving = true;
-    try {
-      for (let next = this.#inputs.shift(); next !== undefined; next = this.#inputs.shift()) {
-        perform(step(this.#core, next), this.#hands);
-      }
-      this.#storage.flush();
-      this.#options.log.chosenTo(this.maxChosenInstance);
-    } catch (error) {
-      this.#fail(error);
-    } finally {
-      this.#isReceiving = false;
-    }
-    this.#drain();
+    this.#parts.doubts.settle().catch((error: unknown) => this.#fail(error));
+    if (this.#isTailFull()) this.#life.settle();
+  }
+
+  #onPerformed(): void {
+    const { storage, standing, transfer, core } = this.#parts;
+    storage.flush();
+    standing.look();
+    transfer.look();
+    if ((core.memberships.reigns.at(-1)?.instance ?? 0) !== this.#toldEpoch) this.#tellPeers();
+  }
+
+  #tellPeers(): void {
+    const { core } = this.#parts;
+    const { identity, forming, peers } = this.#options;
+    const { reigns } = core.memberships;
+    this.#toldEpoch = reigns.at(-1)?.instance ?? 0;
+    const first = reigns[0]?.membership;
+    // The newest one may not rule yet, and who is in neither is not spoken to; its address of the newer one counts.
+    const members =
+      first === undefined ? forming?.peers : reigns.slice(-2).flatMap(({ membership }) => membership.members);
+    peers?.know(first?.clusterId ?? identity.clusterId, members ?? []);
   }
 
   /** After all who propose in this turn have done so: they share a batch instead of the first going alone. */
@@ -339,155 +356,123 @@ export class Replica implements AppliedLog {
     if (this.#isDraining || this.#isHalted) return;
     this.#isDraining = true;
     try {
-      this.#proposeWaiting();
-      this.#apply();
+      this.#parts.admission.proposeWaiting();
+      const before = this.appliedInstance;
+      this.#parts.applier.apply();
+      this.#announce(before);
     } catch (error) {
       this.#fail(error);
     } finally {
       this.#isDraining = false;
     }
-    if (this.#state.name === 'stopped' && this.#proposals.isIdle) this.#drained.resolve();
-  }
-
-  #proposeWaiting(): void {
-    const { clock } = this.#options;
-    while (
-      this.#proposals.waitingCount > 0 &&
-      this.#storage.outstanding < this.#limits.appendsInFlightMax &&
-      canPropose(this.#core)
-    ) {
-      const now = clock.monotonic();
-      if (!this.#isOpen(now)) return;
-      const batch = this.#proposals.cut();
-      if (batch === undefined) return;
-      const { machineId, waiters, bytes } = batch;
-      this.#lastTime = Math.max(this.#lastTime, this.#applier.lastTime, clock.now());
-      const proposals = waiters.map((waiter) => waiter.bytes);
-      const value = encodeChosenValue({ kind: 'batch', machineId, time: this.#lastTime, proposals });
-      this.#proposals.proposed(this.#core.leader.nextInstance, value, batch);
-      this.#options.observer.measure('batch_proposals', waiters.length);
-      this.#pace.letIn(bytes, now);
-      this.#receive({ kind: 'propose', value });
-    }
-  }
-
-  /** Whether back-pressure lets a batch in now; looks again by itself where it does not. */
-  #isOpen(now: number): boolean {
-    if (this.#pace.isOpen(this.#options.pressure(), now)) return true;
-    this.#cancelPause ??= this.#options.clock.after(pacePollMs, () => {
-      this.#cancelPause = undefined;
-      this.#drain();
-    });
-    return false;
-  }
-
-  #apply(): void {
-    const before = this.appliedInstance;
-    this.#applier.apply();
-    this.#announce(before);
+    if (this.state.name === 'stopped' && this.#parts.proposals.isIdle) this.#drained.resolve();
   }
 
   #announce(before: number): void {
     const { appliedInstance } = this;
-    if (appliedInstance > before) {
-      this.#gate.advance(appliedInstance);
-      for (const listener of this.#listeners) listener(appliedInstance);
+    if (appliedInstance === before) return;
+    this.#life.resume('behind');
+    this.#parts.gate.advance(appliedInstance);
+    for (const listener of this.#listeners) listener(appliedInstance);
+    this.#parts.standing.look();
+  }
+
+  /** A tail that is full keeps a replica from applying, never from voting; what a leader let in is applied. */
+  #mayApply(): boolean {
+    if (this.#isHalted || this.state.name === 'excluded') return false;
+    return !this.#takesPart || this.#parts.standing.isLevelLeader || !this.#isTailFull();
+  }
+
+  #isTailFull(): boolean {
+    return this.#options.pressure() >= 1;
+  }
+
+  #onApplied(instance: number, value: Uint8Array, outcomes: readonly unknown[]): void {
+    const { proposals, change, loop } = this.#parts;
+    proposals.applied(instance, value, outcomes);
+    change.applied(instance, value);
+    if (instance % markInterval !== 0 || !this.#takesPart) return;
+    for (const { id: machineId } of this.#options.machines.all) {
+      const fingerprint = this.liveFingerprint(machineId, instance);
+      if (fingerprint !== undefined) loop.receive({ kind: 'mark', mark: { machineId, instance, fingerprint } });
     }
-    if (canRead(this.#core) && appliedInstance >= (this.#core.leader.openingInstance ?? 0)) this.#led.resolve();
   }
 
   #onMachineMissing(instance: number, machineId: number): void {
     const reason = `Instance ${instance} is for state machine ${machineId}, which is not registered.`;
     this.#options.observer.report('error', 'machine-missing', { instance, machineId });
-    if (this.#state.name === 'stopped') return;
-    this.#stateBefore = this.#state;
-    this.#setState('machine-missing', reason);
+    this.#life.interrupt('machine-missing', reason);
   }
 
-  #afterRelease(): void {
+  #onReleased(): void {
     if (this.#isHalted) return;
-    if (this.#state.name === 'machine-missing') this.#state = this.#stateBefore;
-    this.#announce(this.#gate.reached);
+    this.#life.resume('machine-missing');
+    this.#announce(this.#parts.gate.reached);
     this.#drain();
     this.#released.resolve();
     this.#released = Promise.withResolvers<void>();
   }
 
-  #refusalOf(machineId: number, proposal: Uint8Array): LoggosError | undefined {
-    const { log, machines, pressure } = this.#options;
-    if (!this.isLeader) return this.#unavailable();
-    if (!machines.has(machineId)) {
-      return new LoggosError('usage', `No state machine has the id ${machineId}.`, { machineId });
-    }
-    if (pressure() >= 1) {
-      const message = 'The checkpoint is behind by as much as memory may hold; writes wait for the Replayer.';
-      return new LoggosError('busy', message, { cause: 'replayer' });
-    }
-    if (proposal.length + proposalOverheadBytes > log.valueBytesMax) {
-      const limit = log.valueBytesMax - proposalOverheadBytes;
-      return new LoggosError('body-too-large', 'The write is larger than one file of the log may take.', { limit });
-    }
-    if (this.#proposals.bytes + proposal.length + proposalOverheadBytes > log.roomBytes) {
-      return new LoggosError('no-room', 'The disk has no room for the log to grow.');
-    }
-    return undefined;
+  #onOfficeLost(): void {
+    const error = noLeader('This replica lost the leadership.', this.leader);
+    this.#parts.proposals.refuseWaiting(error);
+    this.#parts.reads.fail(error);
   }
 
-  #unavailable(): LoggosError {
-    const { name, reason } = this.#state;
-    if (name === 'read-only') return new LoggosError('log-damaged', reason);
-    if (name === 'stopped' || name === 'machine-missing') return new LoggosError('stopped', reason);
-    return new LoggosError('no-leader', 'This replica does not lead yet.');
+  #onBehind(minChosenInstance: number): void {
+    const { maxChosenInstance } = this;
+    this.#options.observer.report('warn', 'behind', { maxChosenInstance, minChosenInstance });
+    const reason = `This replica lacks instance ${maxChosenInstance + 1}; the logs of the others begin at ${minChosenInstance}.`;
+    this.#life.interrupt('behind', `${reason} It needs a snapshot.`);
   }
 
-  /** Looks at deadlines as long as anybody waits. */
-  #sweepLater(): void {
-    if (this.#cancelSweep !== undefined || this.#isIdle()) return;
-    const { clock } = this.#options;
-    this.#cancelSweep = clock.after(this.#limits.deadlineSweepMs, () => {
-      this.#cancelSweep = undefined;
-      const now = clock.monotonic();
-      this.#proposals.expire(now);
-      this.#reads.expire(now);
-      this.#gate.expire(now);
-      this.#sweepLater();
-    });
+  #onExcluded(exclusion: Exclusion): void {
+    const reason = describeExclusion(exclusion);
+    this.#options.observer.report('error', 'replica-excluded', { kind: exclusion.kind, reason });
+    this.#life.become('excluded', reason);
+    this.#parts.ticking.stop();
+    this.#answerAll('The replica was excluded from its group');
   }
 
-  #isIdle(): boolean {
-    return this.#proposals.isIdle && this.#reads.isIdle && this.#gate.isIdle;
-  }
-
-  #setState(name: ReplicaStateName, reason: string): void {
-    if (this.#state.name === 'stopped') return;
-    this.#state = { name, reason };
-    if (name !== 'starting') this.#settled.resolve();
+  #refusal(): LoggosError {
+    return this.#life.refusal(this.leader);
   }
 
   /** Something broke that the next instance must not be built on: nothing more is done, and all data is kept. */
   #fail(error: unknown): void {
     if (this.#isHalted) return;
-    const isBooting = this.#state.name === 'starting';
     const reason = error instanceof Error ? error.message : String(error);
-    this.#state = { name: 'stopped', reason };
+    const isBooting = this.#life.fail(reason, error);
     this.#halt();
     this.#options.observer.report('error', 'replica-failed', { reason });
-    if (isBooting) this.#settled.reject(error);
-    else this.#options.onFatal(error);
+    if (!isBooting) this.#options.onFatal(error);
   }
 
   /** Revokes what is on its way and answers everybody who waits. */
   #halt(): void {
+    const { loop, storage, readable, admission, sweep, ticking } = this.#parts;
     this.#isHalted = true;
-    this.#storage.revoke();
-    this.#cancelSweep?.();
-    this.#cancelPause?.();
-    const stopped = this.#unavailable();
-    this.#proposals.refuseWaiting(stopped);
-    this.#proposals.abandonInFlight();
-    this.#reads.fail(stopped);
-    this.#gate.fail(stopped);
+    this.#takesPart = false;
+    loop.stop();
+    storage.revoke();
+    sweep.stop();
+    admission.stop();
+    ticking.stop();
+    readable.fail(this.#refusal());
+    this.#answerAll('The replica stopped');
     this.#drained.resolve();
     this.#released.resolve();
+  }
+
+  /** Nothing is learned any more. */
+  #answerAll(why: string): void {
+    const { proposals, reads, gate, change, transfer } = this.#parts;
+    const refusal = this.#refusal();
+    proposals.refuseWaiting(refusal);
+    proposals.abandonInFlight(why);
+    reads.fail(refusal);
+    gate.fail(refusal);
+    change.abandon(why);
+    transfer.fail(refusal);
   }
 }

@@ -305,6 +305,7 @@ function bootReplica(
       await current.group.save();
     },
     clock: systemClock,
+    random: systemRandom,
     observer,
     pressure: () => machine.tailPressure,
     // A write that meets a rotten row: the checkpoint is what is broken, not the process.

@@ -31,6 +31,8 @@ const kinds: readonly PaxosMessage['kind'][] = [
   'form-answer',
   'outdated',
   'distrusted',
+  'challenge',
+  'challenge-answer',
 ];
 const kindNumbers = new Map(kinds.map((kind, number) => [kind, number]));
 /** A kind's place stands for it; 0: there is none. */
@@ -145,6 +147,10 @@ function write(writer: WireWriter, message: PaxosMessage): void {
       writer.ballot(message.promised);
       writer.integer(message.lastInstance);
       return;
+    case 'challenge':
+    case 'challenge-answer':
+      writer.text(message.session);
+      return;
     default:
       unreachable(message);
   }
@@ -223,6 +229,9 @@ function read(reader: WireReader, kind: PaxosMessage['kind']): PaxosMessage | un
     }
     case 'distrusted':
       return { kind, promised: reader.ballot(), lastInstance: reader.integer() };
+    case 'challenge':
+    case 'challenge-answer':
+      return { kind, session: reader.text() };
     default:
       return unreachable(kind);
   }

@@ -1,6 +1,7 @@
 import { LoggosError } from '../../src/base/errors.ts';
 import type { BootInstance, Log, LogBoot, LogRecord } from '../../src/log/log.ts';
-import { type Ballot, ballotZero, compareBallots } from '../../src/paxos/ballot.ts';
+import { decides } from '../../src/log/segment-index.ts';
+import { type Ballot, ballotZero } from '../../src/paxos/ballot.ts';
 
 interface Entry {
   readonly record: LogRecord;
@@ -26,7 +27,7 @@ export class MemoryLog implements Log {
   constructor(before?: MemoryLog) {
     this.#entries = before === undefined ? [] : before.#entries;
     this.#promised = before === undefined ? ballotZero : before.#promised;
-    for (const { record } of this.#entries) this.#deciding.set(record.instance, record);
+    for (const { record } of this.#entries) this.#decide(record);
   }
 
   /** As a restart finds it: executable to the largest `chosenTo` that a later record proves. */
@@ -77,11 +78,13 @@ export class MemoryLog implements Log {
     for (const record of records) {
       this.writes.push(`${record.kind} ${record.instance}`);
       this.#entries.push({ record, chosenTo });
-      const before = this.#deciding.get(record.instance);
-      if (before === undefined || compareBallots(record.ballot, before.ballot) >= 0) {
-        this.#deciding.set(record.instance, record);
-      }
+      this.#decide(record);
     }
+  }
+
+  #decide(record: LogRecord): void {
+    const before = this.#deciding.get(record.instance);
+    if (before === undefined || decides(record, before)) this.#deciding.set(record.instance, record);
   }
 
   async promise(ballot: Ballot): Promise<void> {

@@ -6,6 +6,7 @@ import type { ReplicaLimits } from '../../src/replica/limits.ts';
 import { Replica } from '../../src/replica/replica.ts';
 import { Machines } from '../../src/statemachine/machines.ts';
 import type { StateMachine } from '../../src/statemachine/state-machine.ts';
+import { systemRandom } from '../../src/system/random.ts';
 
 export const identity = { clusterId: 'c', replicaId: 1, name: 'loggos', incarnation: '00000000000000aa' };
 export const membership: Membership = {
@@ -67,6 +68,7 @@ export async function bootReplica(options: WorldOptions): Promise<ReplicaWorld> 
       memberships.push({ instance, membership: chosen });
     },
     clock,
+    random: systemRandom,
     observer: silentObserver,
     pressure: () => world.pressure,
     onFatal: (error) => fatal.push(error),

@@ -87,6 +87,8 @@ const byKind: { [Kind in PaxosMessage['kind']]: fc.Arbitrary<Extract<PaxosMessag
   form: fc.record({ kind: kind('form') }),
   'form-answer': fc.record({ kind: kind('form-answer'), membership }, { requiredKeys: ['kind'] }),
   outdated: fc.record({ kind: kind('outdated'), epoch: integer, membership }),
+  challenge: fc.record({ kind: kind('challenge'), session: text }),
+  'challenge-answer': fc.record({ kind: kind('challenge-answer'), session: text }),
   distrusted: fc.record({ kind: kind('distrusted'), promised: ballot, lastInstance: integer }),
 };
 

@@ -1,0 +1,92 @@
+import { LoggosError } from '../base/errors.ts';
+
+/**
+ * `starting`: neither leading nor level with a leader yet. `machine-missing`: a chosen value is for a machine that is not
+ * registered; `register` lets it go on. `read-only`: its log is damaged; what was good is served, writes are refused.
+ * `behind`: nobody's log has what it lacks; it still votes, and goes on where it gets it after all. `excluded`: it takes
+ * no part in its group any more. In both nothing is served, and all data is kept.
+ */
+export type ReplicaStateName =
+  | 'starting'
+  | 'running'
+  | 'machine-missing'
+  | 'read-only'
+  | 'behind'
+  | 'excluded'
+  | 'stopped';
+
+export interface ReplicaState {
+  readonly name: ReplicaStateName;
+  /** A sentence for people; empty while all is well. */
+  readonly reason: string;
+}
+
+/** What passes again. */
+type Interruption = 'machine-missing' | 'behind';
+
+/** What a replica is at, for people and for whoever asks it for something. */
+export class Life {
+  readonly #settled = Promise.withResolvers<void>();
+  readonly #interruptions = new Map<Interruption, string>();
+  #base: ReplicaState = { name: 'starting', reason: '' };
+
+  get state(): ReplicaState {
+    if (this.isOver) return this.#base;
+    const [first] = this.#interruptions;
+    return first === undefined ? this.#base : { name: first[0], reason: first[1] };
+  }
+
+  get isStarting(): boolean {
+    return this.#base.name === 'starting';
+  }
+
+  get isOver(): boolean {
+    return this.#base.name === 'stopped' || this.#base.name === 'excluded';
+  }
+
+  /** Resolves with the first state after `starting`, or with `settle`. */
+  get settled(): Promise<void> {
+    return this.#settled.promise;
+  }
+
+  become(name: Exclude<ReplicaStateName, 'starting' | Interruption>, reason: string): void {
+    if (this.#base.name === 'stopped' || (this.isOver && name !== 'stopped')) return;
+    this.#base = { name, reason };
+    this.settle();
+  }
+
+  interrupt(name: Interruption, reason: string): void {
+    this.#interruptions.set(name, reason);
+    this.settle();
+  }
+
+  resume(name: Interruption): void {
+    this.#interruptions.delete(name);
+  }
+
+  /** Whoever waits for the boot need wait no longer. */
+  settle(): void {
+    this.#settled.resolve();
+  }
+
+  /** It broke while it booted, or after. @returns whether the boot fails with the error */
+  fail(reason: string, error: unknown): boolean {
+    const isBooting = this.isStarting && this.#interruptions.size === 0;
+    this.#base = { name: 'stopped', reason };
+    if (isBooting) this.#settled.reject(error);
+    return isBooting;
+  }
+
+  /** Why nothing is done for anybody; `leader`: who might, where it is known. */
+  refusal(leader: number | undefined): LoggosError {
+    const { name, reason } = this.state;
+    if (name === 'read-only') return new LoggosError('log-damaged', reason);
+    if (name === 'running' || name === 'starting') return noLeader('This replica does not lead.', leader);
+    return new LoggosError('stopped', reason);
+  }
+}
+
+/** Surely not done: ask the leader, whose replica id is `leader` where it is known. */
+export function noLeader(message: string, leader: number | undefined): LoggosError {
+  return new LoggosError('no-leader', message, leader === undefined ? {} : { leader });
+}

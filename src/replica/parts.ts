@@ -1,0 +1,128 @@
+import type { Membership } from '../paxos/chosen-value.ts';
+import type { CoreInput, CoreState } from '../paxos/core.ts';
+import type { Exclusion } from '../paxos/outputs.ts';
+import { tickMs } from '../paxos/timing.ts';
+import { Admission } from './admission.ts';
+import { Applier } from './applier.ts';
+import { bootCore } from './boot.ts';
+import { Supplier } from './catch-up.ts';
+import { CoreLoop } from './core-loop.ts';
+import { DeadlineSweep } from './deadline-sweep.ts';
+import { DoubtSettler } from './doubt-settler.ts';
+import { InstanceGate } from './instance-gate.ts';
+import { LeadershipTransfer } from './leadership-transfer.ts';
+import { defaultReplicaLimits } from './limits.ts';
+import { MembershipChange } from './membership-change.ts';
+import type { ReplicaOptions } from './options.ts';
+import { noPeers } from './peers.ts';
+import { Proposals } from './proposals.ts';
+import { ReadableLog } from './readable-log.ts';
+import { ReadRounds } from './reads.ts';
+import { Standing, type StandingHost } from './standing.ts';
+import { Storage } from './storage.ts';
+import { Ticking } from './ticking.ts';
+
+/** What a replica is put together from. */
+export interface Parts {
+  readonly core: CoreState;
+  readonly loop: CoreLoop;
+  readonly storage: Storage;
+  readonly readable: ReadableLog;
+  readonly applier: Applier;
+  readonly proposals: Proposals;
+  readonly admission: Admission;
+  readonly reads: ReadRounds;
+  readonly gate: InstanceGate;
+  readonly change: MembershipChange;
+  readonly transfer: LeadershipTransfer;
+  readonly standing: Standing;
+  readonly doubts: DoubtSettler;
+  readonly sweep: DeadlineSweep;
+  readonly ticking: Ticking;
+}
+
+/** What the parts tell the replica around them. */
+export interface PartsHost extends Omit<StandingHost, 'appliedInstance'> {
+  receive(input: CoreInput): void;
+  onTick(): void;
+  /** Proposals may be let in now, and chosen values applied. */
+  drain(): void;
+  /** All that was received is performed. */
+  onPerformed(): void;
+  onReadLost(): void;
+  onBehind(minChosenInstance: number): void;
+  onExcluded(exclusion: Exclusion): void;
+  mayApply(): boolean;
+  onApplied(instance: number, value: Uint8Array, outcomes: readonly unknown[]): void;
+  onMembership(instance: number, membership: Membership): Promise<void>;
+  onMachineMissing(instance: number, machineId: number): void;
+  onReleased(): void;
+  onFailure(error: unknown): void;
+}
+
+/** What is read of the log at once, where more is chosen than memory keeps. */
+const readCountMax = 256;
+const readBytesMax = 8 * 1024 * 1024;
+
+/** @throws LoggosError `not-a-member`, `checkpoint-damaged` */
+export function assemble(options: ReplicaOptions, host: PartsHost): Parts {
+  const { identity, machines, log, clock, random, memberships, observer, pressure, peers = noPeers } = options;
+  const { initialMembership, forming, isJoining = false } = options;
+  const { checkpointInstance } = machines;
+  const limits = { ...defaultReplicaLimits, ...options.limits };
+  const group = { memberships, initialMembership, forming, isJoining };
+  const core = bootCore({ identity, log: options.boot, random, checkpointInstance, ...group });
+  const receive = (input: CoreInput) => host.receive(input);
+  const onFailure = (error: unknown) => host.onFailure(error);
+
+  const storage = new Storage(log, clock, onFailure);
+  const readable = new ReadableLog(log, checkpointInstance);
+  const proposals = new Proposals(limits);
+  const reads = new ReadRounds(limits.waitingReadsMax, (round) => receive({ kind: 'read', round }));
+  const gate = new InstanceGate(checkpointInstance, limits.waitingReadsMax);
+  const change = new MembershipChange(core, receive);
+  const transfer = new LeadershipTransfer(core, receive);
+  const applier = new Applier(machines, memberships.at(-1)?.instance ?? 0, {
+    mayApply: () => host.mayApply(),
+    read: (firstInstance) => readable.read(firstInstance, core.learner.chosenTo, readCountMax, readBytesMax),
+    contextOf: (instance, value) => proposals.contextOf(instance, value),
+    onApplied: (instance, value, outcomes) => host.onApplied(instance, value, outcomes),
+    onMembership: (instance, membership) => host.onMembership(instance, membership),
+    onMachineMissing: (instance, machineId) => host.onMachineMissing(instance, machineId),
+    onReleased: () => host.onReleased(),
+    onFailure,
+  });
+  const admission = new Admission({
+    ...{ core, log, machines, storage, proposals, limits, clock, observer, pressure, receive },
+    appliedTime: () => applier.lastTime,
+    onOpen: () => host.drain(),
+  });
+  const standing = new Standing(core, observer, {
+    get appliedInstance() {
+      return applier.appliedInstance;
+    },
+    onOfficeLost: () => host.onOfficeLost(),
+    onLevel: () => host.onLevel(),
+  });
+  const loop = new CoreLoop(core, {
+    hands: {
+      self: identity.replicaId,
+      ...{ storage, readable, applier, reads, peers },
+      supplier: new Supplier(log, readable, (to, message) => peers.send(to, message), onFailure),
+      deliver: (message) => receive({ kind: 'message', from: core.self, message }),
+      onBehind: (minChosenInstance) => host.onBehind(minChosenInstance),
+      onExcluded: (exclusion) => host.onExcluded(exclusion),
+    },
+    onReadLost: () => host.onReadLost(),
+    onPerformed: () => host.onPerformed(),
+    onIdle: () => host.drain(),
+    onFailure,
+  });
+  const doubts = new DoubtSettler(core, log);
+  const sweep = new DeadlineSweep(clock, limits.deadlineSweepMs, [proposals, reads, gate, change, transfer]);
+  const ticking = new Ticking(clock, tickMs, () => host.onTick());
+  return {
+    ...{ core, loop, storage, readable, applier, proposals, admission, reads, gate },
+    ...{ change, transfer, standing, doubts, sweep, ticking },
+  };
+}
