@@ -407,6 +407,28 @@ test('whoever asks for a snapshot while the same one is removed gets one that wa
   }
 });
 
+test('a removal waits for the mark to go that lets retention drop it', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'loggos-'));
+  const disk = new PoolDisk();
+  const sync = disk.syncDirectory.bind(disk);
+  disk.syncDirectory = async (path) => {
+    if (/snapshots\/\d+$/.test(path)) await new Promise((resolve) => setTimeout(resolve, 50));
+    await sync(path);
+  };
+  const world = await openWorld({ disk, databaseDirectory: join(directory, 'databases/main') });
+  try {
+    writeSome(world, 1);
+    const { instance } = await world.manager.createSnapshot('automatic');
+    const asked = world.manager.createSnapshot('kept');
+    await settle(5);
+    await world.manager.removeSnapshot(instance);
+    assert.equal((await asked).instance, instance);
+  } finally {
+    await world.manager.stop();
+    rmSync(directory, { recursive: true, force: true });
+  }
+});
+
 test('a removal while another snapshot gets its name takes away the older one only', async () => {
   for (let turns = 0; turns < 120; turns += 3) {
     const world = await openWorld();
