@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { CheckpointReader } from '../../../src/documents/store/checkpoint-reader.ts';
-import type { InThreadCheckpointStore } from '../../../src/documents/store/in-thread-store.ts';
+import type { CheckpointStore } from '../../../src/documents/store/checkpoint-store.ts';
 import { modelOf } from './model.ts';
 import { machineValue, put } from './proposals.ts';
 import { hex } from './store-contract.ts';
@@ -9,10 +9,14 @@ import { executeValues, storeIn, temporaryDirectory } from './temporary.ts';
 import { puts } from './values.ts';
 
 /** What every checkpoint reader promises; each implementation runs it. */
-export function readerContract(name: string, readerOf: (directory: string) => CheckpointReader): void {
-  const opened = async (action: (store: InThreadCheckpointStore, reader: CheckpointReader) => Promise<void>) => {
+export function readerContract(
+  name: string,
+  readerOf: (directory: string) => CheckpointReader,
+  storeOf: (directory: string) => CheckpointStore = storeIn,
+): void {
+  const opened = async (action: (store: CheckpointStore, reader: CheckpointReader) => Promise<void>) => {
     const directory = temporaryDirectory();
-    const store = storeIn(directory);
+    const store = storeOf(directory);
     await store.open();
     const reader = readerOf(directory);
     await reader.open();

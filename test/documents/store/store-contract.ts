@@ -8,8 +8,29 @@ import { machineValue, put } from './proposals.ts';
 import { executeValues, historyText, temporaryDirectory } from './temporary.ts';
 import { puts } from './values.ts';
 
+/** A kind of store, and how a test looks at what it left. */
+export interface StoreUnderTest {
+  storeOf(directory: string): CheckpointStore;
+  /** The lines of all history files, in order. */
+  historyText(directory: string): string;
+  /** What a copy of the rows says of itself, opened alone. */
+  inspectCopy(
+    path: string,
+  ): Promise<{ readonly bytes: number; readonly instance: number; readonly documentCount: number }>;
+  /** The idempotency keys that a closed store remembers. */
+  rememberedKeys(directory: string): Promise<readonly string[]>;
+}
+
+/** Over real files and SQLite. */
+export function onFiles(storeOf: (directory: string) => CheckpointStore): StoreUnderTest {
+  return { storeOf, historyText, inspectCopy: inspectSqliteCopy, rememberedKeys: keysInSqlite };
+}
+
 /** What every checkpoint store promises; each implementation runs it. */
-export function storeContract(name: string, storeOf: (directory: string) => CheckpointStore): void {
+export function storeContract(
+  name: string,
+  { storeOf, historyText, inspectCopy, rememberedKeys }: StoreUnderTest,
+): void {
   const opened = async (action: (store: CheckpointStore, directory: string) => Promise<void>) => {
     const directory = temporaryDirectory();
     const store = storeOf(directory);
@@ -109,7 +130,7 @@ export function storeContract(name: string, storeOf: (directory: string) => Chec
       );
     }));
 
-  test(`${name}: a frozen copy is whole, opens with SQLite alone and stays as it was while writing goes on`, () =>
+  test(`${name}: a frozen copy is whole, opens alone and stays as it was while writing goes on`, () =>
     opened(async (store, directory) => {
       const values = puts(40, 5, 100);
       await executeValues(store, values.slice(0, 30));
@@ -120,18 +141,10 @@ export function storeContract(name: string, storeOf: (directory: string) => Chec
       const copy = `${directory}/copy.sqlite`;
       await store.copyDatabase(copy);
       await store.thaw();
-      assert.equal(readFileSync(copy).byteLength, databaseBytes);
-      const database = new DatabaseSync(copy, { readOnly: true });
-      assert.deepEqual({ ...database.prepare('pragma integrity_check').get() }, { integrity_check: 'ok' });
-      assert.deepEqual({ ...database.prepare('pragma journal_mode').get() }, { journal_mode: 'delete' });
-      const meta = database.prepare("select value from meta where key = 'checkpoint'").get();
-      assert.equal(JSON.parse(String(meta?.value)).checkpointInstance, 30);
-      assert.equal(
-        Number(database.prepare('select count(*) as count from documents').get()?.count),
-        frozenHead.documentCount,
-      );
-      database.close();
-      assert.ok(!existsSync(`${copy}-wal`) && !existsSync(`${copy}-journal`));
+      const { bytes, instance, documentCount } = await inspectCopy(copy);
+      assert.equal(bytes, databaseBytes);
+      assert.equal(instance, 30);
+      assert.equal(documentCount, frozenHead.documentCount);
       await executeValues(store, puts(1), 40);
       assert.equal((await store.commit()).state.instance, 41);
     }));
@@ -165,15 +178,7 @@ export function storeContract(name: string, storeOf: (directory: string) => Chec
     await executeValues(store, values);
     await store.commit();
     await store.close();
-    const database = new DatabaseSync(`${directory}/documents.sqlite`);
-    assert.deepEqual(
-      database
-        .prepare('select key from dedupe')
-        .all()
-        .map((row) => row.key),
-      ['kept'],
-    );
-    database.close();
+    assert.deepEqual(await rememberedKeys(directory), ['kept']);
     const again = storeOf(directory);
     await again.open();
     const repeated = [
@@ -184,6 +189,28 @@ export function storeContract(name: string, storeOf: (directory: string) => Chec
     assert.equal(hex((await again.commit()).digest), hex(model.digest));
     await again.close();
   });
+}
+
+async function inspectSqliteCopy(path: string): ReturnType<StoreUnderTest['inspectCopy']> {
+  const database = new DatabaseSync(path, { readOnly: true });
+  assert.deepEqual({ ...database.prepare('pragma integrity_check').get() }, { integrity_check: 'ok' });
+  assert.deepEqual({ ...database.prepare('pragma journal_mode').get() }, { journal_mode: 'delete' });
+  const meta = database.prepare("select value from meta where key = 'checkpoint'").get();
+  const documentCount = Number(database.prepare('select count(*) as count from documents').get()?.count);
+  database.close();
+  assert.ok(!existsSync(`${path}-wal`) && !existsSync(`${path}-journal`));
+  return {
+    bytes: readFileSync(path).byteLength,
+    instance: JSON.parse(String(meta?.value)).checkpointInstance,
+    documentCount,
+  };
+}
+
+async function keysInSqlite(directory: string): Promise<readonly string[]> {
+  const database = new DatabaseSync(`${directory}/documents.sqlite`);
+  const keys = database.prepare('select key from dedupe').all();
+  database.close();
+  return keys.map(({ key }) => String(key));
 }
 
 export function hex(bytes: Uint8Array | undefined): string | undefined {
