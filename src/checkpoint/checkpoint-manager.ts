@@ -210,8 +210,12 @@ export class CheckpointManager {
     return configured;
   }
 
-  /** Seals one of everything applied now, or answers the newest where nothing was written since. */
-  createSnapshot(kind: SnapshotKind = 'kept'): Promise<SnapshotInfo> {
+  /**
+   * Seals one of everything applied now, or answers the newest where nothing was written since.
+   * @throws LoggosError `checkpoint-damaged` where the two executions differ: it is a source for nobody (E5)
+   */
+  async createSnapshot(kind: SnapshotKind = 'kept'): Promise<SnapshotInfo> {
+    this.#refuseBroken();
     return sayingNoRoom(this.#sealer.create(kind));
   }
 
@@ -224,14 +228,21 @@ export class CheckpointManager {
     return sayingNoRoom(this.#snapshots.remove(instance));
   }
 
-  /** @throws LoggosError `not-found`, `no-room` (a reader's lock is a file) */
-  openSnapshot(instance: number): Promise<SnapshotTar> {
+  /** @throws LoggosError `not-found`, `no-room` (a reader's lock is a file), `checkpoint-damaged` as `createSnapshot` */
+  async openSnapshot(instance: number): Promise<SnapshotTar> {
+    this.#refuseBroken();
     return sayingNoRoom(this.#snapshots.open(instance));
   }
 
   /** The newest snapshot that was verified by this replica; what a rotten checkpoint is rebuilt from. */
   get newestVerifiedSnapshot(): number | undefined {
     return this.#snapshots.newestVerifiedInstance;
+  }
+
+  #refuseBroken(): void {
+    const { broken } = this.replayer;
+    if (broken === undefined) return;
+    throw new LoggosError('checkpoint-damaged', 'The checkpoint executes otherwise than the live state.', {}, broken);
   }
 
   async #configure(change: CheckpointChange): Promise<CheckpointStatus> {

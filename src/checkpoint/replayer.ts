@@ -91,6 +91,11 @@ export class Replayer {
     return this.#lastWriteInstance;
   }
 
+  /** Why the two executions are known to differ; undefined: they are not. */
+  get broken(): Error | undefined {
+    return this.#broken;
+  }
+
   /** Bytes of values that became durable in the checkpoint since start. */
   get replayedBytes(): number {
     return this.#replayedBytes;

@@ -38,11 +38,18 @@ export class DocumentDatabase implements Database {
     this.name = parts.name;
     this.read = parts.reader;
     this.checkpoint = parts.checkpoint;
+    // What is known to be wrong is a source for nobody (E5); it may be looked at and dropped.
     this.snapshots = {
-      create: (kind) => manager.createSnapshot(kind),
+      create: async (kind) => {
+        this.#refuseDamaged();
+        return manager.createSnapshot(kind);
+      },
       list: () => manager.listSnapshots(),
       remove: (instance) => manager.removeSnapshot(instance),
-      open: (instance) => manager.openSnapshot(instance),
+      open: async (instance) => {
+        this.#refuseDamaged();
+        return manager.openSnapshot(instance);
+      },
     };
     this.#positions = new PositionGate(clock, () => machine.state.position);
     machine.onApplied(() => this.#positions.advanced());

@@ -158,6 +158,7 @@ test('a checkpoint that executes otherwise than the live state is never committe
   await level(world);
   const [machine] = world.machines;
   assert.ok(machine !== undefined);
+  const { instance } = await world.manager.createSnapshot();
   machine.divergesAt = 15;
   await world.manager.configure({ holdCount: 0 });
   writeSome(world, 10);
@@ -172,7 +173,11 @@ test('a checkpoint that executes otherwise than the live state is never committe
   world.clock.advance(1_000_000);
   await settle();
   assert.equal(world.manager.checkpointInstance, 11);
-  await assert.rejects(world.manager.createSnapshot(), code('busy'));
+  // It is no source of snapshots, of older ones neither, which may be dropped (E5).
+  await assert.rejects(world.manager.createSnapshot(), code('checkpoint-damaged'));
+  await assert.rejects(world.manager.openSnapshot(instance), code('checkpoint-damaged'));
+  assert.equal((await world.manager.listSnapshots()).length, 1);
+  await world.manager.removeSnapshot(instance);
   await world.manager.stop();
 });
 
