@@ -34,6 +34,12 @@ export interface Acceptor {
  */
 export class AcceptorWords {
   readonly #acceptors = new Map<number, Acceptor[]>();
+  readonly #chosenAt: (instance: number) => string | undefined;
+
+  /** @param chosenAt - the hash of what is known to be chosen, whoever knows it */
+  constructor(chosenAt: (instance: number) => string | undefined) {
+    this.#chosenAt = chosenAt;
+  }
 
   acceptor(replica: number, incarnation: string): Acceptor {
     let acceptors = this.#acceptors.get(replica);
@@ -68,7 +74,7 @@ export class AcceptorWords {
     const { promised, isDoubtful } = acceptor;
     const said = acceptor.accepted.get(instance);
     // To say again what is true is no new accept.
-    if (said !== undefined && said.valueHash === valueHash && compareNoticed(said.ballot, ballot) === 0) return;
+    if (said !== undefined && compareNoticed(said.ballot, ballot) === 0) return;
     if (promised !== undefined && compareNoticed(ballot, promised) < 0) {
       if (isDoubtful) return;
       const detail = `accepted instance ${instance} at ${printBallot(ballot)} after it promised ${printBallot(promised)}`;
@@ -84,7 +90,7 @@ export class AcceptorWords {
     checkPromise(acceptor, found);
     for (const [instance, said] of acceptor.accepted) {
       if (instance <= found.truncatedTo) acceptor.accepted.delete(instance);
-      else checkAccept(acceptor, instance, said, found);
+      else checkAccept(acceptor, instance, said, { ...found, chosen: this.#chosenAt(instance) });
     }
   }
 }
@@ -100,7 +106,12 @@ function checkPromise(acceptor: Acceptor, { promised, isDamaged }: FoundOnDisk):
   throw wrong('promise-lost', acceptor, `it said ${printBallot(said)} and found ${printBallot(promised)}`);
 }
 
-function checkAccept(acceptor: Acceptor, instance: number, said: FoundAccept, found: FoundOnDisk): void {
+function checkAccept(
+  acceptor: Acceptor,
+  instance: number,
+  said: FoundAccept,
+  found: FoundOnDisk & { readonly chosen: string | undefined },
+): void {
   const kept = found.accepted.get(instance);
   const before = `it said instance ${instance} at ${printBallot(said.ballot)}`;
   if (kept === 'cannot-tell') {
@@ -110,6 +121,8 @@ function checkAccept(acceptor: Acceptor, instance: number, said: FoundAccept, fo
   } else {
     const order = compareNoticed(kept.ballot, said.ballot);
     if (order > 0 || (order === 0 && kept.valueHash === said.valueHash)) return;
+    // A vote for what is chosen already need not be written again: every higher ballot has the same value.
+    if (kept.valueHash === said.valueHash && kept.valueHash === found.chosen) return;
     throw wrong('accept-lost', acceptor, `${before} and found ${printBallot(kept.ballot)}, ${kept.valueHash}`);
   }
 }

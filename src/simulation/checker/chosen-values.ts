@@ -58,15 +58,33 @@ export class ChosenValues {
 
   /** A leader sends an accept. @throws Violation `chosen-then-lost`, `two-values-at-a-ballot` */
   onProposed(instance: number, ballot: NoticedBallot, valueHash: string): void {
-    this.#vote(instance, ballot, valueHash, 'proposed');
+    const { chosen, votes } = this.#instance(instance);
+    if (chosen !== undefined && chosen.valueHash !== valueHash && compareNoticed(ballot, chosen.ballot) > 0) {
+      throw lost(instance, chosen, { ballot, valueHash });
+    }
+    const vote = voteAt(votes, ballot);
+    if (vote === undefined) {
+      votes.push({ ballot, valueHash, acceptors: [] });
+    } else if (vote.valueHash !== valueHash) {
+      const detail = `${valueHash} is proposed at ${printBallot(ballot)}, where ${vote.valueHash} was before`;
+      throw new Violation('two-values-at-a-ballot', `instance ${instance}: ${detail}`);
+    }
   }
 
-  /** @throws Violation `chosen-then-lost`, `two-values-at-a-ballot`, `two-values` */
-  onAccepted(acceptor: Acceptor, instance: number, ballot: NoticedBallot, valueHash: string): void {
-    const vote = this.#vote(instance, ballot, valueHash, 'accepted');
-    if (vote.acceptors.includes(acceptor)) return;
-    vote.acceptors.push(acceptor);
-    this.#count(instance, vote);
+  /**
+   * @returns the hash of what was proposed at that ballot: the answer does not name it
+   * @throws Violation `accepted-unproposed`, `chosen-then-lost`, `two-values`
+   */
+  onAccepted(acceptor: Acceptor, instance: number, ballot: NoticedBallot): string {
+    const vote = voteAt(this.#instance(instance).votes, ballot);
+    if (vote === undefined) {
+      throw new Violation('accepted-unproposed', `instance ${instance} is accepted at ${printBallot(ballot)}`);
+    }
+    if (!vote.acceptors.includes(acceptor)) {
+      vote.acceptors.push(acceptor);
+      this.#count(instance, vote);
+    }
+    return vote.valueHash;
   }
 
   /**
@@ -108,22 +126,6 @@ export class ChosenValues {
     return state;
   }
 
-  #vote(instance: number, ballot: NoticedBallot, valueHash: string, verb: string): Vote {
-    const { chosen, votes } = this.#instance(instance);
-    if (chosen !== undefined && chosen.valueHash !== valueHash && compareNoticed(ballot, chosen.ballot) > 0) {
-      throw lost(instance, chosen, { ballot, valueHash }, verb);
-    }
-    for (const vote of votes) {
-      if (compareNoticed(vote.ballot, ballot) !== 0) continue;
-      if (vote.valueHash === valueHash) return vote;
-      const detail = `${valueHash} is ${verb} at ${printBallot(ballot)}, where ${vote.valueHash} was before`;
-      throw new Violation('two-values-at-a-ballot', `instance ${instance}: ${detail}`);
-    }
-    const vote: Vote = { ballot, valueHash, acceptors: [] };
-    votes.push(vote);
-    return vote;
-  }
-
   #hasQuorum(instance: number, { acceptors }: Vote, withDoubtful: boolean): boolean {
     const voters = this.#votersAt(instance);
     if (voters === undefined) return false;
@@ -144,12 +146,16 @@ function choose(state: Instance, instance: number, { ballot, valueHash }: Vote):
     throw new Violation('two-values', `instance ${instance}: ${detail}`);
   }
   const other = state.votes.find((vote) => vote.valueHash !== valueHash && compareNoticed(vote.ballot, ballot) > 0);
-  if (other !== undefined) throw lost(instance, chosen, other, 'proposed');
+  if (other !== undefined) throw lost(instance, chosen, other);
   state.chosen = chosen;
 }
 
-function lost(instance: number, chosen: Chosen, other: Chosen, verb: string): Violation {
+function lost(instance: number, chosen: Chosen, other: Chosen): Violation {
   const was = `${chosen.valueHash} is chosen at ${printBallot(chosen.ballot)}`;
-  const detail = `${was}, ${other.valueHash} is ${verb} at ${printBallot(other.ballot)}`;
+  const detail = `${was}, ${other.valueHash} is proposed at ${printBallot(other.ballot)}`;
   return new Violation('chosen-then-lost', `instance ${instance}: ${detail}`);
+}
+
+function voteAt(votes: readonly Vote[], ballot: NoticedBallot): Vote | undefined {
+  return votes.find((vote) => compareNoticed(vote.ballot, ballot) === 0);
 }

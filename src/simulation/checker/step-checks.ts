@@ -16,12 +16,14 @@ export interface StepCheckOptions {
  * throws a `Violation` where it cannot be. Values are compared by their hashes, which the world makes.
  */
 export class StepChecks {
-  readonly #words = new AcceptorWords();
+  readonly #words: AcceptorWords;
   readonly #values: ChosenValues;
   readonly #agreement: Agreement;
 
   constructor(options: StepCheckOptions) {
-    this.#values = new ChosenValues(options);
+    const values = new ChosenValues(options);
+    this.#values = values;
+    this.#words = new AcceptorWords((instance) => values.chosenAt(instance));
     this.#agreement = new Agreement(options.instancesMax);
   }
 
@@ -30,16 +32,16 @@ export class StepChecks {
     this.#values.onProposed(instance, ballot, valueHash);
   }
 
-  /** A promise leaves an acceptor, to its own leader too. */
+  /** A promise leaves an acceptor, to its own leader too. A refusal that names the promise is such a word as well. */
   onPromised(replica: number, incarnation: string, ballot: NoticedBallot): void {
     this.#words.onPromised(this.#words.acceptor(replica, incarnation), ballot);
   }
 
-  /** An accept leaves an acceptor, to its own leader too. */
-  onAccepted(replica: number, incarnation: string, instance: number, ballot: NoticedBallot, valueHash: string): void {
+  /** An accept leaves an acceptor, to its own leader too: a vote for what was proposed at that ballot. */
+  onAccepted(replica: number, incarnation: string, instance: number, ballot: NoticedBallot): void {
     const acceptor = this.#words.acceptor(replica, incarnation);
+    const valueHash = this.#values.onAccepted(acceptor, instance, ballot);
     this.#words.onAccepted(acceptor, instance, ballot, valueHash);
-    this.#values.onAccepted(acceptor, instance, ballot, valueHash);
   }
 
   /** A replica takes a value for chosen, however it learned of it. */

@@ -40,6 +40,7 @@ export const rules = [
   // What replicas said, at every step.
   'two-values',
   'two-values-at-a-ballot',
+  'accepted-unproposed',
   'chosen-then-lost',
   'chosen-without-quorum',
   'promise-goes-back',

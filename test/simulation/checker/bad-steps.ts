@@ -26,7 +26,9 @@ class Steps {
   }
 
   accept(replica: number, instance: number, round: number, value: string, leader = 1): this {
-    this.checks.onAccepted(replica, incarnations[replica] ?? '', instance, ballot(round, leader), value);
+    // Proposed as well, where nobody has said so before.
+    this.checks.onProposed(instance, ballot(round, leader), value);
+    this.checks.onAccepted(replica, incarnations[replica] ?? '', instance, ballot(round, leader));
     return this;
   }
 
@@ -139,9 +141,25 @@ export const badSteps: readonly (StepCase & { readonly rule: Rule })[] = [
     play: () => steps().promise(1, 5).accept(1, 1, 4, 'x'),
   },
   {
-    name: 'an accept of another value is taken for one said again',
+    name: 'an accept of another instance below the promise',
     rule: 'accept-below-promise',
-    play: () => steps().accept(1, 1, 4, 'x').promise(1, 5).accept(1, 1, 4, 'y'),
+    play: () => steps().accept(1, 1, 4, 'x').promise(1, 5).accept(1, 2, 4, 'x'),
+  },
+  {
+    name: 'an accept at a ballot at which nobody proposed',
+    rule: 'accepted-unproposed',
+    play: () => {
+      const story = steps().propose(1, 4, 'x');
+      story.checks.onAccepted(1, 'aaaa', 1, ballot(5, 1));
+    },
+  },
+  {
+    name: 'a vote is found at a lower ballot than was said, and nothing is chosen yet',
+    rule: 'accept-lost',
+    play: () => {
+      const found = { ...accepted([1, 5, 'x']), promised: ballot(6, 2) };
+      steps().accept(1, 1, 5, 'x').accept(1, 1, 6, 'x', 2).boot(1, found);
+    },
   },
   {
     name: 'a promise that was said is not on disk after a restart',
@@ -278,7 +296,7 @@ export const badSteps: readonly (StepCase & { readonly rule: Rule })[] = [
     rule: 'chosen-without-quorum',
     play: () => {
       const story = steps().accept(1, 1, 5, 'x');
-      story.checks.onAccepted(2, 'dddd', 1, ballot(5, 1), 'x');
+      story.checks.onAccepted(2, 'dddd', 1, ballot(5, 1));
       story.chosen(1, 1, 'x');
     },
   },
@@ -377,6 +395,13 @@ export const goodSteps: readonly StepCase[] = [
         .boot(1, { ...accepted([1, 6, 'z'], [2, 5, 'y'], [3, 6, 'w']) }),
   },
   {
+    name: 'a vote for what is chosen already is found at the ballot at which it was chosen',
+    play: () => {
+      const found = { ...accepted([1, 5, 'x']), promised: ballot(6, 2) };
+      steps().choose(1, 5, 'x').accept(1, 1, 6, 'x', 2).boot(1, found);
+    },
+  },
+  {
     name: 'a restart that has dropped what is chosen',
     play: () =>
       steps()
@@ -428,8 +453,9 @@ export const goodSteps: readonly StepCase[] = [
         firstInstance: 1,
         instancesMax: 100,
       });
-      checks.onAccepted(1, 'aaaa', 1, ballot(5, 1), 'x');
-      checks.onAccepted(2, 'bbbb', 1, ballot(5, 1), 'x');
+      checks.onProposed(1, ballot(5, 1), 'x');
+      checks.onAccepted(1, 'aaaa', 1, ballot(5, 1));
+      checks.onAccepted(2, 'bbbb', 1, ballot(5, 1));
       known = true;
       checks.onChosen(3, 1, 'x');
     },
