@@ -144,10 +144,10 @@ export class SectorFile {
     return copy;
   }
 
-  /** The content of a sector as it can be read: a copy, short at the end of the file. */
+  /** The content of a sector as it can be read, short at the end of the file: not a copy. */
   #page(sector: number): Uint8Array {
     const first = sector * sectorBytes;
-    return this.#readable.slice(first, Math.min(first + sectorBytes, this.bytes));
+    return this.#readable.subarray(first, Math.max(first, Math.min(first + sectorBytes, this.bytes)));
   }
 
   #persist(sector: number, page: Uint8Array): void {
@@ -169,7 +169,7 @@ export class SectorFile {
 
   #keepForSyncs(sector: number): void {
     for (const { sectors } of this.#captures) {
-      if (sectors.has(sector) && sectors.get(sector) === undefined) sectors.set(sector, this.#page(sector));
+      if (sectors.has(sector) && sectors.get(sector) === undefined) sectors.set(sector, this.#page(sector).slice());
     }
   }
 
