@@ -77,6 +77,8 @@ export class SegmentLog implements Log {
   #lastWriteMs = 0;
   /** The newest record is a seal, and nothing became known to be chosen since. */
   #isSealed = true;
+  /** Told since the last write: who appends tries again, and one line says it all. */
+  #isFullTold = false;
   #failure: Error | undefined;
   #isClosing = false;
 
@@ -280,11 +282,20 @@ export class SegmentLog implements Log {
   #refuseWhatDoesNotFit(): [] {
     const tooLarge = this.#waiting.filter(({ bytes }) => bytes > this.#restBytes);
     this.#waiting = this.#waiting.filter(({ bytes }) => bytes <= this.#restBytes);
+    this.#tellFull(tooLarge);
     for (const { mark, done } of tooLarge) {
       if (mark === 'seal') done.resolve();
       else done.reject(new LoggosError('no-room', 'the disk has no room for the log'));
     }
     return [];
+  }
+
+  #tellFull(refused: readonly Waiting[]): void {
+    const bytes = refused.reduce((sum, { mark, bytes }) => (mark === 'seal' ? sum : sum + bytes), 0);
+    if (this.#isFullTold || bytes === 0) return;
+    this.#isFullTold = true;
+    const why = 'the disk has no room for the log: what is to be written waits, or is refused, until there is';
+    this.#parts.observer.report('error', 'log-is-full', { why, bytes, restBytes: this.#restBytes });
   }
 
   /** Goes on in the next segment. Answers false where none can be had now. */
@@ -354,6 +365,8 @@ export class SegmentLog implements Log {
     observer.measure('log_write_bytes', bytes.byteLength);
     segment.end += bytes.byteLength;
     segment.newestTime = time;
+    if (this.#isFullTold) observer.report('info', 'log-is-written-again', {});
+    this.#isFullTold = false;
     this.#isSealed = batch.length === 1 && batch[0]?.mark === 'seal' && batch[0].chosenTo === this.#chosenTo;
     await this.#remember(batch, segment, offsets);
   }

@@ -19,9 +19,14 @@ export interface DatabaseParts {
   readonly reader: DocumentReader;
   readonly checkpoint: CheckpointControl;
   cluster(): ClusterStatus;
+  /** What the log may still take without a new file, in bytes. */
+  logRoomBytes(): number;
   /** What keeps the checkpoint from being served; undefined: nothing. */
   damage(): string | undefined;
 }
+
+/** With less room the log refuses what clients commonly write. */
+const roomBytesMin = 64 * 1024;
 
 /** One database as REST needs it. */
 export class DocumentDatabase implements Database {
@@ -85,8 +90,12 @@ export class DocumentDatabase implements Database {
     const { replica, manager } = this.#parts;
     const damage = this.#parts.damage();
     const { state, reason } = manager.replayer.status;
+    const why = replica.canRead ? '' : replica.state.reason;
+    // Reads are answered all the same.
+    const isFull = this.#parts.logRoomBytes() < roomBytesMin;
     return [
-      { name: 'leader', ok: replica.canRead },
+      { name: 'leader', ok: replica.canRead, ...(why === '' ? {} : { detail: why }) },
+      { name: 'log', ok: true, ...(isFull ? { detail: 'the disk has no room for it to grow' } : {}) },
       { name: 'checkpoint', ok: damage === undefined, ...(damage === undefined ? {} : { detail: damage }) },
       { name: 'replayer', ok: state !== 'failed', ...(reason === undefined ? {} : { detail: reason }) },
     ];

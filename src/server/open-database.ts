@@ -157,6 +157,7 @@ async function openParts(
       assert(group !== undefined, 'a replica that runs knows its group');
       return clusterStatus(name, options.identity, group, replica, systemClock.now());
     },
+    logRoomBytes: () => log.roomBytes,
     damage: () => damage.what,
   });
   return { database, manager };

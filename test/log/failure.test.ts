@@ -169,6 +169,29 @@ test('a segment that the disk would not remove is removed by the next call, befo
   }
 });
 
+test('a full disk is told once, however often it is tried again, and so is its end', async () => {
+  const world = new LogWorld();
+  const { log } = await world.open({ keepFreeBytes: 0 });
+  await settle();
+  world.memory.capacityBytes = world.memory.usedBytes;
+  let instance = 0;
+  await assert.rejects(async () => {
+    for (;;) await log.append([accepted(++instance, 10_000)]);
+  }, failsWith('no-room'));
+  for (let tried = 0; tried < 5; tried += 1) {
+    await assert.rejects(log.append([accepted(instance, 10_000)]), failsWith('no-room'));
+  }
+  const told = () => world.reports.filter((event) => event === 'log-is-full' || event === 'log-is-written-again');
+  assert.deepEqual(told(), ['log-is-full']);
+  world.memory.capacityBytes = Number.POSITIVE_INFINITY;
+  world.clock.pass(1_000);
+  await settle();
+  await log.append([accepted(instance, 10_000)]);
+  await log.append([accepted(instance + 1, 10_000)]);
+  assert.deepEqual(told(), ['log-is-full', 'log-is-written-again']);
+  await log.close();
+});
+
 test('dropping old log makes room at once', async () => {
   const world = new LogWorld();
   const { log } = await world.open({ keepFreeBytes: 0 });

@@ -4,7 +4,7 @@ import { type DatabaseParts, DocumentDatabase } from '../../src/server/document-
 import { ManualClock } from '../checkpoint/support/manual-clock.ts';
 
 /** A database whose floors below answer that they were asked. */
-function databaseWith(damage: () => string | undefined) {
+function databaseWith(damage: () => string | undefined, logRoomBytes = 1_000_000, state?: object) {
   const asked: string[] = [];
   const answer = (what: string) => async () => {
     asked.push(what);
@@ -14,7 +14,7 @@ function databaseWith(damage: () => string | undefined) {
     name: 'main',
     clock: new ManualClock(),
     machine: { state: { position: 0 }, onApplied: () => () => undefined },
-    replica: { canRead: true, propose: answer('propose'), linearizable: answer('linearizable') },
+    replica: { canRead: state === undefined, state, propose: answer('propose'), linearizable: answer('linearizable') },
     manager: {
       replayer: { status: { state: 'running', lag: 0 } },
       createSnapshot: answer('create'),
@@ -24,6 +24,7 @@ function databaseWith(damage: () => string | undefined) {
     },
     reader: {},
     checkpoint: {},
+    logRoomBytes: () => logRoomBytes,
     damage,
   };
   return { database: new DocumentDatabase(parts as unknown as DatabaseParts), asked };
@@ -44,8 +45,17 @@ test('what is known to be damaged is no source of snapshots; those that are ther
     database.readiness().map(({ name, ok, detail }) => [name, ok, detail]),
     [
       ['leader', true, undefined],
+      ['log', true, undefined],
       ['checkpoint', false, damage],
       ['replayer', true, undefined],
     ],
   );
+});
+
+test('who is not ready says why, and a log without room is told though reads go on', () => {
+  const readOnly = databaseWith(() => undefined, 0, { name: 'read-only', reason: 'The log is damaged at instance 7.' });
+  assert.deepEqual(readOnly.database.readiness().slice(0, 2), [
+    { name: 'leader', ok: false, detail: 'The log is damaged at instance 7.' },
+    { name: 'log', ok: true, detail: 'the disk has no room for it to grow' },
+  ]);
 });
