@@ -1,4 +1,4 @@
-import { type Request, Router } from 'express';
+import type { Request, Router } from 'express';
 import { type DocumentQuery, documentQuery } from '../api/documents.ts';
 import { mediaTypes, responseHeaders } from '../api/headers.ts';
 import { printJson } from '../base/strict-json.ts';
@@ -25,10 +25,8 @@ const acceptPatch = { 'Accept-Patch': `${mediaTypes.mergePatch}, ${mediaTypes.js
 /** Of a read without a query string. */
 const presentRead: DocumentQuery = {};
 
-/** Present documents: written, changed, read. This router stands first: its routes are the hot ones. */
-export function documentRoutes(database: Database, services: HttpServices, answer: Answering): Router {
-  const router = Router({ caseSensitive: true, strict: true });
-
+/** Present documents: written, changed, read. */
+export function addDocumentRoutes(router: Router, database: Database, services: HttpServices, answer: Answering): void {
   async function get(request: Request): Promise<Answer> {
     const target = documentTarget(request);
     requireJsonAccepted(request);
@@ -115,7 +113,6 @@ export function documentRoutes(database: Database, services: HttpServices, answe
     .patch(answer(patch))
     .delete(answer(remove))
     .all(answer(others));
-  return router;
 }
 
 /** Whether any of the parameters that say a moment is given. */

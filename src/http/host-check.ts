@@ -1,5 +1,5 @@
+import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
-import type { NextFunction, Request, Response } from 'express';
 import type { HttpSettings } from './http-services.ts';
 import { Refusal } from './refusal.ts';
 
@@ -13,19 +13,13 @@ const rememberedMax = 64;
 export function hostCheck({ hosts }: HttpSettings) {
   const names = new Set(hosts.map((host) => host.toLowerCase()));
   const remembered = new Set<string>();
-  return (request: Request, _response: Response, next: NextFunction): void => {
-    const { host } = request.headers;
+  return ({ headers: { host } }: IncomingMessage): Refusal | undefined => {
     // HTTP/1.0 may leave it out: no browser does.
-    if (host === undefined || remembered.has(host)) {
-      next();
-      return;
-    }
-    if (!isOurs(host, names)) {
-      next(new Refusal('wrong-cluster', 'the Host of the request is not a name of this server'));
-      return;
-    }
+    if (host === undefined || remembered.has(host)) return undefined;
+    if (!isOurs(host, names))
+      return new Refusal('wrong-cluster', 'the Host of the request is not a name of this server');
     if (remembered.size < rememberedMax) remembered.add(host);
-    next();
+    return undefined;
   };
 }
 

@@ -8,7 +8,7 @@ import { clusterRoutes } from './cluster.ts';
 import { collectionRoutes } from './collections.ts';
 import type { Database } from './database.ts';
 import { documentVersionRoutes } from './document-versions.ts';
-import { documentRoutes } from './documents.ts';
+import { addDocumentRoutes } from './documents.ts';
 import { eventRoutes } from './events.ts';
 import { healthRoutes } from './health.ts';
 import { hostCheck } from './host-check.ts';
@@ -21,6 +21,9 @@ import { Salts } from './salts.ts';
 import { snapshotRoutes } from './snapshots.ts';
 import { StreamCount } from './stream-count.ts';
 import { transactionRoutes } from './transactions.ts';
+
+/** Where `main` is served. */
+const mainPath = '/v1';
 
 export interface HttpAppOptions extends Omit<HttpServices, 'salts'> {
   readonly random: Random;
@@ -68,11 +71,23 @@ export function createHttpApp(options: HttpAppOptions): HttpApp {
     return router;
   };
 
-  if (settings.checkHost) app.use(hostCheck(settings));
-  app.use('/v1', (request, response, next) => {
+  const checkHost = settings.checkHost ? hostCheck(settings) : () => undefined;
+  // One layer for what every request passes: a layer of Express costs more than what is done in it.
+  app.use((request, response, next) => {
+    const refusal = checkHost(request);
     const main = databases.get('main');
-    if (main === undefined) next();
-    else routerOf(main)(request, response, next);
+    const { url } = request;
+    if (refusal !== undefined || main === undefined || !url.startsWith(`${mainPath}/`)) {
+      next(refusal);
+      return;
+    }
+    request.url = url.slice(mainPath.length);
+    request.baseUrl = mainPath;
+    routerOf(main)(request, response, (error?: unknown) => {
+      request.url = url;
+      request.baseUrl = '';
+      next(error);
+    });
   });
   app.use('/v1/databases/:database', (request, response, next) => {
     const database = databases.get(String(request.params.database));
@@ -105,11 +120,11 @@ export function createHttpApp(options: HttpAppOptions): HttpApp {
   };
 }
 
-/** All of one database; the hot routes stand first. */
+/** All of one database; the hot routes stand first, and in no router of their own. */
 function databaseRoutes(database: Database, services: HttpServices, feed: AppliedFeed, streams: StreamCount): Router {
   const answer = answering(services, database);
   const router = Router({ caseSensitive: true, strict: true });
-  router.use(documentRoutes(database, services, answer));
+  addDocumentRoutes(router, database, services, answer);
   router.use(collectionRoutes(database, services, answer));
   router.use(documentVersionRoutes(database, services, answer));
   router.use(transactionRoutes(database, services, answer));

@@ -7,8 +7,23 @@ const eraDays = 146_097;
 /** From 1 March of the year 0 to 1 January 1970. */
 const epochDays = 719_468;
 
-/** RFC 3339 in UTC with milliseconds. @param time - milliseconds since 1970, an integer from 0 to `timeMax` */
+let printedTime = 0;
+let printedText = '1970-01-01T00:00:00.000Z';
+
+/**
+ * RFC 3339 in UTC with milliseconds. All events of an instance, and all answers about them, show one time: the last
+ * text is kept.
+ * @param time - milliseconds since 1970, an integer from 0 to `timeMax`
+ */
 export function printTime(time: number): string {
+  if (time !== printedTime) {
+    printedText = textOf(time);
+    printedTime = time;
+  }
+  return printedText;
+}
+
+function textOf(time: number): string {
   const days = Math.floor(time / dayMs);
   const [year, month, day] = civilDate(days);
   const ms = time - days * dayMs;
