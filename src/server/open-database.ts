@@ -29,6 +29,7 @@ import { openDatabaseLog } from './database-log.ts';
 import { DocumentDatabase } from './document-database.ts';
 import { GuardedReader } from './guarded-reader.ts';
 import type { Metrics } from './metrics.ts';
+import { pressureOf } from './pressure.ts';
 import { Scrubber } from './scrubber.ts';
 import { verifyInWorker } from './verify-in-worker.ts';
 
@@ -279,7 +280,7 @@ interface ReplicaParts {
 }
 
 function bootReplica(
-  { identity, observer, onFatal }: OpenDatabaseOptions,
+  { configuration, identity, observer, onFatal }: OpenDatabaseOptions,
   damage: Damage,
   { current, machine, machines, log, boot }: ReplicaParts,
 ): Promise<Replica> {
@@ -308,7 +309,7 @@ function bootReplica(
     clock: systemClock,
     random: systemRandom,
     observer,
-    pressure: () => machine.tailPressure,
+    pressure: () => pressureOf(machine, log, configuration.tailBytesMax),
     // A write that meets a rotten row: the checkpoint is what is broken, not the process.
     onFatal: (error) => (isDamage(error) ? damage.found(error.message) : onFatal(error)),
   });

@@ -74,3 +74,29 @@ test('a paused Replayer changes no answer and keeps the log; resumed, the log sh
   const after = await request(`${server.url}/v1/documents/big/d49/history?limit=1000`);
   assert.equal(after.text, history.text, 'the same bytes from the checkpoint as from the tail');
 });
+
+test('writes that are rejected do not fill the disk while the Replayer is paused: they wait for it as others do', async (context) => {
+  const flags = ['--segment-bytes', '1MiB', '--tail-bytes-max', '4MiB', '--deadline', '1s'];
+  const server = await serverOf(context, flags);
+  await server.start();
+  const replayer = async (state: 'running' | 'paused') => {
+    const headers = { 'Content-Type': 'application/merge-patch+json' };
+    const body = JSON.stringify({ replayer: { state } });
+    const answer = await request(`${server.url}/v1/checkpoint`, { method: 'PATCH', headers, body });
+    assert.equal(answer.status, 200, answer.text);
+    return JSON.parse(answer.text) as { log: { bytes: number } };
+  };
+  await replayer('paused');
+  const body = JSON.stringify({ text: 'x'.repeat(900_000) });
+  const rejected = () =>
+    request(`${server.url}/v1/documents/c/never`, { method: 'PUT', headers: { 'If-Match': '"7"' }, body });
+  let count = 0;
+  for (let answer = await rejected(); answer.status !== 503; answer = await rejected()) {
+    assert.equal(answer.status, 412, answer.text);
+    assert.ok(++count < 40, 'it is never refused');
+  }
+  assert.ok(count > 5, 'they are let in as long as there is room');
+  const { log } = await replayer('running');
+  assert.ok(log.bytes < 40_000_000, `${log.bytes}`);
+  for (const until = Date.now() + 10_000; (await rejected()).status !== 412; ) assert.ok(Date.now() < until);
+});
