@@ -70,8 +70,8 @@ export class Admission {
 
   /** Proposes what waits, as far as disk, window and back-pressure let it. */
   proposeWaiting(): void {
-    const { core, proposals, storage, limits, clock, observer, receive } = this.#parts;
-    while (proposals.waitingCount > 0 && storage.outstanding < limits.appendsInFlightMax && canPropose(core)) {
+    const { core, proposals, clock, observer, receive } = this.#parts;
+    while (proposals.waitingCount > 0 && canPropose(core) && this.#hasDiskRoom()) {
       const now = clock.monotonic();
       if (!this.#isOpen(now)) return;
       const batch = proposals.cut();
@@ -92,6 +92,14 @@ export class Admission {
 
   stop(): void {
     this.#cancelPause?.();
+  }
+
+  /** Whether this disk, or a quorum that is quicker, has done what was proposed before; and this disk is not too far behind. */
+  #hasDiskRoom(): boolean {
+    const { core, storage, limits } = this.#parts;
+    const unchosenCount = core.leader.nextInstance - 1 - core.learner.chosenTo;
+    const isDone = storage.outstanding < limits.appendsInFlightMax || unchosenCount < limits.appendsInFlightMax;
+    return isDone && storage.outstandingBytes < limits.unsyncedBytesMax;
   }
 
   /** One time for a batch, in milliseconds since 1970. It never goes back; whoever compares clocks does it here. */

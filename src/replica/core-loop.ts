@@ -1,8 +1,11 @@
 import { type CoreInput, type CoreState, canRead, step } from '../paxos/core.ts';
+import type { CoreOutput } from '../paxos/outputs.ts';
 import { type Hands, perform } from './perform.ts';
 
 export interface CoreLoopHost {
   readonly hands: Hands;
+  /** Sees each step before it is performed. */
+  readonly onStep?: ((core: CoreState, outputs: readonly CoreOutput[]) => void) | undefined;
   /** A read round was to begin where this replica cannot answer reads any more. */
   onReadLost(): void;
   /** All that was received is performed, and can be handed to the disk. */
@@ -34,7 +37,7 @@ export class CoreLoop {
       for (let next = this.#inputs.shift(); next !== undefined; next = this.#inputs.shift()) {
         // It was asked for before what came in between.
         if (next.kind === 'read' && !canRead(this.#core)) this.#host.onReadLost();
-        else perform(step(this.#core, next), this.#host.hands);
+        else this.#perform(step(this.#core, next));
       }
       this.#host.onPerformed();
     } catch (error) {
@@ -43,6 +46,11 @@ export class CoreLoop {
       this.#isRunning = false;
     }
     this.#host.onIdle();
+  }
+
+  #perform(outputs: readonly CoreOutput[]): void {
+    this.#host.onStep?.(this.#core, outputs);
+    perform(outputs, this.#host.hands);
   }
 
   /** Nothing is received any more. */

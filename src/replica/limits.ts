@@ -5,10 +5,12 @@ export interface ReplicaLimits {
   /** Proposals in one value. */
   readonly batchCountMax: number;
   /**
-   * Values on their way to this replica's disk. 1: a batch forms while the one before is synced. More: the disk never
-   * waits, batches are smaller, and each costs more; measured, that is slower.
+   * Values on their way to this replica's disk, or, where others are quicker, not chosen yet. 1: a batch forms while the
+   * one before is synced. More: the disk never waits, batches are smaller, and each costs more; measured, that is slower.
    */
   readonly appendsInFlightMax: number;
+  /** Values that wait for this replica's disk, in bytes; beyond it nothing more is proposed, and what others send is dropped. */
+  readonly unsyncedBytesMax: number;
   /** Proposals waiting to be batched, in bytes; beyond it `busy`. */
   readonly waitingBytesMax: number;
   /** Reads that wait to be confirmed or for an instance; beyond it `busy`. */
@@ -23,6 +25,7 @@ export const defaultReplicaLimits: ReplicaLimits = {
   batchBytesMax: 1024 * 1024,
   batchCountMax: 4096,
   appendsInFlightMax: 1,
+  unsyncedBytesMax: 64 * 1024 * 1024,
   waitingBytesMax: 64 * 1024 * 1024,
   waitingReadsMax: 65_536,
   deadlineSweepMs: 20,

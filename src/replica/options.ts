@@ -3,8 +3,12 @@ import type { Observer } from '../base/observer.ts';
 import type { Random } from '../base/random.ts';
 import type { Log, LogBoot } from '../log/log.ts';
 import type { Membership } from '../paxos/chosen-value.ts';
+import type { CoreState } from '../paxos/core.ts';
 import type { NewGroup } from '../paxos/forming.ts';
 import type { ChosenMembership } from '../paxos/membership.ts';
+import type { PaxosMessage } from '../paxos/messages.ts';
+import type { CoreOutput } from '../paxos/outputs.ts';
+import type { Peer } from '../paxos/peer.ts';
 import type { Machines } from '../statemachine/machines.ts';
 import type { ReplicaIdentity } from './boot.ts';
 import type { ReplicaLimits } from './limits.ts';
@@ -29,14 +33,19 @@ export interface ReplicaOptions {
    * cluster id where the identity has none.
    */
   readonly onMembership: (instance: number, membership: Membership) => Promise<void>;
-  /** Absent: nobody else is reached. What they say is handed to `receive`. */
-  readonly peers?: Peers;
+  /**
+   * Opens the ways to the others, once, at start; what they say is handed to `onMessage`, each message in a turn of its
+   * own. Absent: nobody else is reached.
+   */
+  readonly connect?: (self: Peer, onMessage: (from: Peer, message: PaxosMessage) => void) => Peers;
   readonly clock: Clock;
   readonly random: Random;
   readonly observer: Observer;
   /** The live tail's bytes divided by their limit. */
   readonly pressure: () => number;
   readonly limits?: Partial<ReplicaLimits>;
+  /** Sees the core after each step, and what it said, before that is performed. For the simulator: changes nothing. */
+  readonly onStep?: (core: CoreState, outputs: readonly CoreOutput[]) => void;
   /** The replica has stopped by itself after `boot` resolved: the log is dead, a machine failed, or an invariant broke. */
   readonly onFatal: (error: unknown) => void;
 }

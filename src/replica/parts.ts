@@ -1,6 +1,8 @@
 import type { Membership } from '../paxos/chosen-value.ts';
 import type { CoreInput, CoreState } from '../paxos/core.ts';
+import type { PaxosMessage } from '../paxos/messages.ts';
 import type { Exclusion } from '../paxos/outputs.ts';
+import type { Peer } from '../paxos/peer.ts';
 import { tickMs } from '../paxos/timing.ts';
 import { Admission } from './admission.ts';
 import { Applier } from './applier.ts';
@@ -11,10 +13,10 @@ import { DeadlineSweep } from './deadline-sweep.ts';
 import { DoubtSettler } from './doubt-settler.ts';
 import { InstanceGate } from './instance-gate.ts';
 import { LeadershipTransfer } from './leadership-transfer.ts';
-import { defaultReplicaLimits } from './limits.ts';
+import { defaultReplicaLimits, type ReplicaLimits } from './limits.ts';
 import { MembershipChange } from './membership-change.ts';
 import type { ReplicaOptions } from './options.ts';
-import { noPeers } from './peers.ts';
+import { noPeers, type Peers } from './peers.ts';
 import { Proposals } from './proposals.ts';
 import { ReadableLog } from './readable-log.ts';
 import { ReadRounds } from './reads.ts';
@@ -24,6 +26,7 @@ import { Ticking } from './ticking.ts';
 
 /** What a replica is put together from. */
 export interface Parts {
+  readonly limits: ReplicaLimits;
   readonly core: CoreState;
   readonly loop: CoreLoop;
   readonly storage: Storage;
@@ -39,11 +42,14 @@ export interface Parts {
   readonly doubts: DoubtSettler;
   readonly sweep: DeadlineSweep;
   readonly ticking: Ticking;
+  readonly peers: Peers;
 }
 
 /** What the parts tell the replica around them. */
 export interface PartsHost extends Omit<StandingHost, 'appliedInstance'> {
   receive(input: CoreInput): void;
+  /** Another replica spoke. */
+  onMessage(from: Peer, message: PaxosMessage): void;
   onTick(): void;
   /** Proposals may be let in now, and chosen values applied. */
   drain(): void;
@@ -66,7 +72,7 @@ const readBytesMax = 8 * 1024 * 1024;
 
 /** @throws LoggosError `not-a-member`, `checkpoint-damaged` */
 export function assemble(options: ReplicaOptions, host: PartsHost): Parts {
-  const { identity, machines, log, clock, random, memberships, observer, pressure, peers = noPeers } = options;
+  const { identity, machines, log, clock, random, memberships, observer, pressure, connect } = options;
   const { initialMembership, forming, isJoining = false } = options;
   const { checkpointInstance } = machines;
   const limits = { ...defaultReplicaLimits, ...options.limits };
@@ -75,6 +81,7 @@ export function assemble(options: ReplicaOptions, host: PartsHost): Parts {
   const receive = (input: CoreInput) => host.receive(input);
   const onFailure = (error: unknown) => host.onFailure(error);
 
+  const peers = connect?.(core.self, (from, message) => host.onMessage(from, message)) ?? noPeers;
   const storage = new Storage(log, clock, onFailure);
   const readable = new ReadableLog(log, checkpointInstance);
   const proposals = new Proposals(limits);
@@ -113,6 +120,7 @@ export function assemble(options: ReplicaOptions, host: PartsHost): Parts {
       onBehind: (minChosenInstance) => host.onBehind(minChosenInstance),
       onExcluded: (exclusion) => host.onExcluded(exclusion),
     },
+    onStep: options.onStep,
     onReadLost: () => host.onReadLost(),
     onPerformed: () => host.onPerformed(),
     onIdle: () => host.drain(),
@@ -122,7 +130,7 @@ export function assemble(options: ReplicaOptions, host: PartsHost): Parts {
   const sweep = new DeadlineSweep(clock, limits.deadlineSweepMs, [proposals, reads, gate, change, transfer]);
   const ticking = new Ticking(clock, tickMs, () => host.onTick());
   return {
-    ...{ core, loop, storage, readable, applier, proposals, admission, reads, gate },
-    ...{ change, transfer, standing, doubts, sweep, ticking },
+    ...{ limits, core, loop, storage, readable, applier, proposals, admission, reads, gate },
+    ...{ change, transfer, standing, doubts, sweep, ticking, peers },
   };
 }

@@ -1,8 +1,3 @@
-/**
- * One member of one Paxos group: receive → step → perform. What to do is decided in `paxos/`; what is here hands inputs
- * to the core (core-loop.ts), has done what it says (perform.ts), lets proposals in, applies what is chosen, and answers
- * clients. parts.ts puts it together.
- */
 import { assert } from '../base/assert.ts';
 import { LoggosError } from '../base/errors.ts';
 import type { AppliedLog } from '../checkpoint/applied-log.ts';
@@ -11,41 +6,25 @@ import type { Ballot, ReplicaId } from '../paxos/ballot.ts';
 import type { Membership } from '../paxos/chosen-value.ts';
 import { canRead } from '../paxos/core.ts';
 import { ruling } from '../paxos/membership.ts';
-import type { PaxosMessage } from '../paxos/messages.ts';
-import type { Exclusion } from '../paxos/outputs.ts';
-import type { Peer } from '../paxos/peer.ts';
 import type { StateMachine } from '../statemachine/state-machine.ts';
-import { damageOf, isAlone, refuseStranger } from './boot.ts';
-import { describeExclusion } from './exclusion.ts';
-import { Life, noLeader, type ReplicaState } from './life.ts';
-import { defaultReplicaLimits } from './limits.ts';
+import { Engine } from './engine.ts';
+import type { ReplicaState } from './life.ts';
 import type { ReplicaOptions } from './options.ts';
-import { assemble, type Parts } from './parts.ts';
+import type { Parts } from './parts.ts';
 import type { ProposalResult, ProposeOptions } from './proposals.ts';
-import { replayLog } from './replay.ts';
 
-/** Fingerprints are compared with those of the others after every instance that this divides. */
-const markInterval = 16;
 /** What a machine that joins late is given at once. */
 const joinCountMax = 256;
 const joinBytesMax = 8 * 1024 * 1024;
 
+/**
+ * One member of one Paxos group, as clients and checkpoints see it. What runs in it is the `Engine`; what to do is
+ * decided in `paxos/`.
+ */
 export class Replica implements AppliedLog {
   readonly #options: ReplicaOptions;
+  readonly #engine: Engine;
   readonly #parts: Parts;
-  readonly #life = new Life();
-  readonly #listeners = new Set<(appliedInstance: number) => void>();
-  /** Resolves when nothing is under way any more, once `stop` was called. */
-  readonly #drained = Promise.withResolvers<void>();
-  /** Resolves when applying goes on after something held it. */
-  #released = Promise.withResolvers<void>();
-  /** What the log proves chosen is replayed: from here on it takes part in its group. */
-  #takesPart = false;
-  /** The newest membership that peers were told of, by the instance that chose it. */
-  #toldEpoch = 0;
-  #isDraining = false;
-  #isDrainSoon = false;
-  #isHalted = false;
 
   /** As `start`, and resolves when the replica is `ready`. @throws as `start` and `ready` */
   static async boot(options: ReplicaOptions): Promise<Replica> {
@@ -60,30 +39,14 @@ export class Replica implements AppliedLog {
    */
   static start(options: ReplicaOptions): Replica {
     const replica = new Replica(options);
-    replica.ready.catch(() => undefined);
-    replica.#start().catch((error: unknown) => replica.#fail(error));
+    replica.#engine.start();
     return replica;
   }
 
   private constructor(options: ReplicaOptions) {
     this.#options = options;
-    this.#parts = assemble(options, {
-      receive: (input) => this.#parts.loop.receive(input),
-      onTick: () => this.#tick(),
-      drain: () => this.#drain(),
-      onPerformed: () => this.#onPerformed(),
-      onReadLost: () => this.#parts.reads.fail(this.#refusal()),
-      onBehind: (minChosenInstance) => this.#onBehind(minChosenInstance),
-      onExcluded: (exclusion) => this.#onExcluded(exclusion),
-      mayApply: () => this.#mayApply(),
-      onApplied: (instance, value, outcomes) => this.#onApplied(instance, value, outcomes),
-      onMembership: options.onMembership,
-      onMachineMissing: (instance, machineId) => this.#onMachineMissing(instance, machineId),
-      onReleased: () => this.#onReleased(),
-      onOfficeLost: () => this.#onOfficeLost(),
-      onLevel: () => void this.#run().catch((error: unknown) => this.#fail(error)),
-      onFailure: (error) => this.#fail(error),
-    });
+    this.#engine = new Engine(options);
+    this.#parts = this.#engine.parts;
   }
 
   /**
@@ -93,11 +56,11 @@ export class Replica implements AppliedLog {
    * @throws LoggosError `not-a-member`, `wrong-cluster`; and what a machine or the log throws
    */
   get ready(): Promise<void> {
-    return this.#life.settled;
+    return this.#engine.life.settled;
   }
 
   get state(): ReplicaState {
-    return this.#life.state;
+    return this.#engine.life.state;
   }
 
   get appliedInstance(): number {
@@ -137,13 +100,6 @@ export class Replica implements AppliedLog {
     return this.isLeader && canRead(this.#parts.core);
   }
 
-  /** Takes what another replica said. */
-  receive(from: Peer, message: PaxosMessage): void {
-    if (!this.#takesPart) return;
-    this.#parts.loop.receive({ kind: 'message', from, message });
-    this.#parts.standing.heard(from.replica, message);
-  }
-
   /**
    * Proposes once and resolves when the outcome is applied here.
    * @param proposal - not changed by the caller any more
@@ -152,11 +108,11 @@ export class Replica implements AppliedLog {
    */
   propose(machineId: number, proposal: Uint8Array, options: ProposeOptions = {}): Promise<ProposalResult> {
     const { admission, proposals, sweep } = this.#parts;
-    const refusal = this.isLeader ? admission.refusalOf(machineId, proposal) : this.#refusal();
+    const refusal = this.isLeader ? admission.refusalOf(machineId, proposal) : this.#engine.refusal();
     if (refusal !== undefined) return Promise.reject(refusal);
     const result = proposals.submit(machineId, proposal, options);
     sweep.later();
-    this.#drainSoon();
+    this.#engine.drainSoon();
     return result;
   }
 
@@ -166,7 +122,7 @@ export class Replica implements AppliedLog {
    * @throws LoggosError `no-leader`, `position-not-reached`, `busy`, `stopped`
    */
   async linearizable(deadline: number = Number.POSITIVE_INFINITY): Promise<void> {
-    if (!this.canRead) throw this.#refusal();
+    if (!this.canRead) throw this.#engine.refusal();
     const confirmed = this.#parts.reads.wait(deadline);
     this.#parts.sweep.later();
     await this.waitApplied(await confirmed, deadline);
@@ -178,7 +134,7 @@ export class Replica implements AppliedLog {
    * @throws LoggosError `position-not-reached`, `busy`, `stopped`
    */
   waitApplied(instance: number, deadline: number = Number.POSITIVE_INFINITY): Promise<void> {
-    if (this.#life.isOver) return Promise.reject(this.#refusal());
+    if (this.#engine.life.isOver) return Promise.reject(this.#engine.refusal());
     const reached = this.#parts.gate.wait(instance, deadline);
     this.#parts.sweep.later();
     return reached;
@@ -190,7 +146,7 @@ export class Replica implements AppliedLog {
    * @throws LoggosError `no-leader`, `membership-changing`, `stopped`: surely not done; `outcome-unknown`: perhaps
    */
   changeMembership(membership: Membership, deadline: number = Number.POSITIVE_INFINITY): Promise<void> {
-    if (!this.isLeader) return Promise.reject(this.#refusal());
+    if (!this.isLeader) return Promise.reject(this.#engine.refusal());
     const done = this.#parts.change.propose(membership, deadline);
     this.#parts.sweep.later();
     return done;
@@ -202,7 +158,7 @@ export class Replica implements AppliedLog {
    * @throws LoggosError `usage`, `no-leader`, `busy`, `stopped`
    */
   transferLeadership(to: ReplicaId, deadline: number = Number.POSITIVE_INFINITY): Promise<void> {
-    if (!this.isLeader) return Promise.reject(this.#refusal());
+    if (!this.isLeader) return Promise.reject(this.#engine.refusal());
     const done = this.#parts.transfer.begin(to, deadline);
     this.#parts.sweep.later();
     return done;
@@ -232,23 +188,12 @@ export class Replica implements AppliedLog {
    * Lets in nothing more, finishes what is under way as long as the grace lasts, and answers the rest: `stopped` where
    * it was not proposed, else `outcome-unknown`.
    */
-  async stop(): Promise<void> {
-    if (this.#isHalted) return;
-    const wasRunning = this.state.name === 'running';
-    this.#life.become('stopped', 'The replica was stopped.');
-    if (wasRunning && !this.#parts.proposals.isIdle) {
-      const { clock, limits } = this.#options;
-      const graceMs = limits?.stopGraceMs ?? defaultReplicaLimits.stopGraceMs;
-      const cancel = clock.after(graceMs, () => this.#drained.resolve());
-      await this.#drained.promise;
-      cancel();
-    }
-    this.#halt();
+  stop(): Promise<void> {
+    return this.#engine.stop();
   }
 
   onApplied(listener: (appliedInstance: number) => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    return this.#engine.onApplied(listener);
   }
 
   liveFingerprint(machineId: number, instance: number): Uint8Array | undefined {
@@ -275,204 +220,6 @@ export class Replica implements AppliedLog {
   checkpointed(instance: number): void {
     this.#parts.applier.fingerprints.forgetBelow(instance);
     // The tail is smaller now: what was held for its sake may go on.
-    this.#drainSoon();
-  }
-
-  async #start(): Promise<void> {
-    const { boot, identity, log, machines, observer, isJoining = false } = this.#options;
-    const { core } = this.#parts;
-    const replica = this;
-    await replayLog(log, machines.checkpointInstance + 1, boot.chosenTo, {
-      get isHalted() {
-        return replica.#isHalted;
-      },
-      replay: (chosen) => this.#parts.loop.receive({ kind: 'replay', chosen }),
-      allApplied: () => this.#allApplied(),
-    });
-    if (this.#isHalted) return;
-    refuseStranger(identity, isJoining, core);
-    const damage = damageOf(boot, isAlone(core));
-    if (damage !== undefined) {
-      observer.report('error', 'log-damaged', { reason: damage });
-      this.#life.become('read-only', damage);
-      return;
-    }
-    this.#takesPart = true;
-    this.#tellPeers();
-    this.#parts.ticking.start();
-    this.#tick();
-  }
-
-  /** A machine or group.json may hold it back. */
-  async #allApplied(): Promise<void> {
-    while (this.appliedInstance < this.maxChosenInstance && !this.#isHalted) await this.#released.promise;
-  }
-
-  /** It is level with its group: from here on it serves. */
-  async #run(): Promise<void> {
-    await this.#parts.doubts.settle();
-    this.#life.become('running', '');
-  }
-
-  #tick(): void {
-    this.#parts.loop.receive({ kind: 'tick' });
-    if (this.#isHalted) return;
-    this.#parts.doubts.settle().catch((error: unknown) => this.#fail(error));
-    if (this.#isTailFull()) this.#life.settle();
-  }
-
-  #onPerformed(): void {
-    const { storage, standing, transfer, core } = this.#parts;
-    storage.flush();
-    standing.look();
-    transfer.look();
-    if ((core.memberships.reigns.at(-1)?.instance ?? 0) !== this.#toldEpoch) this.#tellPeers();
-  }
-
-  #tellPeers(): void {
-    const { core } = this.#parts;
-    const { identity, forming, peers } = this.#options;
-    const { reigns } = core.memberships;
-    this.#toldEpoch = reigns.at(-1)?.instance ?? 0;
-    const first = reigns[0]?.membership;
-    // The newest one may not rule yet, and who is in neither is not spoken to; its address of the newer one counts.
-    const members =
-      first === undefined ? forming?.peers : reigns.slice(-2).flatMap(({ membership }) => membership.members);
-    peers?.know(first?.clusterId ?? identity.clusterId, members ?? []);
-  }
-
-  /** After all who propose in this turn have done so: they share a batch instead of the first going alone. */
-  #drainSoon(): void {
-    if (this.#isDrainSoon) return;
-    this.#isDrainSoon = true;
-    queueMicrotask(() => {
-      this.#isDrainSoon = false;
-      this.#drain();
-    });
-  }
-
-  /** Lets in what waits, first, so that the disk has work; then applies what is chosen. */
-  #drain(): void {
-    if (this.#isDraining || this.#isHalted) return;
-    this.#isDraining = true;
-    try {
-      this.#parts.admission.proposeWaiting();
-      const before = this.appliedInstance;
-      this.#parts.applier.apply();
-      this.#announce(before);
-    } catch (error) {
-      this.#fail(error);
-    } finally {
-      this.#isDraining = false;
-    }
-    if (this.state.name === 'stopped' && this.#parts.proposals.isIdle) this.#drained.resolve();
-  }
-
-  #announce(before: number): void {
-    const { appliedInstance } = this;
-    if (appliedInstance === before) return;
-    this.#life.resume('behind');
-    this.#parts.gate.advance(appliedInstance);
-    for (const listener of this.#listeners) listener(appliedInstance);
-    this.#parts.standing.look();
-  }
-
-  /** A tail that is full keeps a replica from applying, never from voting; what a leader let in is applied. */
-  #mayApply(): boolean {
-    if (this.#isHalted || this.state.name === 'excluded') return false;
-    return !this.#takesPart || this.#parts.standing.isLevelLeader || !this.#isTailFull();
-  }
-
-  #isTailFull(): boolean {
-    return this.#options.pressure() >= 1;
-  }
-
-  #onApplied(instance: number, value: Uint8Array, outcomes: readonly unknown[]): void {
-    const { proposals, change, loop } = this.#parts;
-    proposals.applied(instance, value, outcomes);
-    change.applied(instance, value);
-    if (instance % markInterval !== 0 || !this.#takesPart) return;
-    for (const { id: machineId } of this.#options.machines.all) {
-      const fingerprint = this.liveFingerprint(machineId, instance);
-      if (fingerprint !== undefined) loop.receive({ kind: 'mark', mark: { machineId, instance, fingerprint } });
-    }
-  }
-
-  #onMachineMissing(instance: number, machineId: number): void {
-    const reason = `Instance ${instance} is for state machine ${machineId}, which is not registered.`;
-    this.#options.observer.report('error', 'machine-missing', { instance, machineId });
-    this.#life.interrupt('machine-missing', reason);
-  }
-
-  #onReleased(): void {
-    if (this.#isHalted) return;
-    this.#life.resume('machine-missing');
-    this.#announce(this.#parts.gate.reached);
-    this.#drain();
-    this.#released.resolve();
-    this.#released = Promise.withResolvers<void>();
-  }
-
-  #onOfficeLost(): void {
-    const error = noLeader('This replica lost the leadership.', this.leader);
-    this.#parts.proposals.refuseWaiting(error);
-    this.#parts.reads.fail(error);
-  }
-
-  #onBehind(minChosenInstance: number): void {
-    const { maxChosenInstance } = this;
-    this.#options.observer.report('warn', 'behind', { maxChosenInstance, minChosenInstance });
-    const reason = `This replica lacks instance ${maxChosenInstance + 1}; the logs of the others begin at ${minChosenInstance}.`;
-    this.#life.interrupt('behind', `${reason} It needs a snapshot.`);
-  }
-
-  #onExcluded(exclusion: Exclusion): void {
-    const reason = describeExclusion(exclusion);
-    this.#options.observer.report('error', 'replica-excluded', { kind: exclusion.kind, reason });
-    this.#life.become('excluded', reason);
-    this.#parts.ticking.stop();
-    this.#answerAll('The replica was excluded from its group');
-  }
-
-  #refusal(): LoggosError {
-    return this.#life.refusal(this.leader);
-  }
-
-  /** Something broke that the next instance must not be built on: nothing more is done, and all data is kept. */
-  #fail(error: unknown): void {
-    if (this.#isHalted) return;
-    const reason = error instanceof Error ? error.message : String(error);
-    const isBooting = this.#life.fail(reason, error);
-    this.#halt();
-    this.#options.observer.report('error', 'replica-failed', { reason });
-    if (!isBooting) this.#options.onFatal(error);
-  }
-
-  /** Revokes what is on its way and answers everybody who waits. */
-  #halt(): void {
-    const { loop, storage, readable, admission, sweep, ticking } = this.#parts;
-    this.#isHalted = true;
-    this.#takesPart = false;
-    loop.stop();
-    storage.revoke();
-    sweep.stop();
-    admission.stop();
-    ticking.stop();
-    readable.fail(this.#refusal());
-    this.#answerAll('The replica stopped');
-    this.#drained.resolve();
-    this.#released.resolve();
-  }
-
-  /** Nothing is learned any more. */
-  #answerAll(why: string): void {
-    const { proposals, reads, gate, change, transfer } = this.#parts;
-    const refusal = this.#refusal();
-    proposals.refuseWaiting(refusal);
-    proposals.abandonInFlight(why);
-    reads.fail(refusal);
-    gate.fail(refusal);
-    change.abandon(why);
-    transfer.fail(refusal);
+    this.#engine.drainSoon();
   }
 }

@@ -25,6 +25,7 @@ export class Storage {
   readonly #clock: Clock;
   readonly #onFailure: (error: unknown) => void;
   readonly #jobs: Job[] = [];
+  #bytes = 0;
   #isRevoked = false;
 
   /** @param onFailure - told of a failure after which the log is dead; nothing runs any more */
@@ -39,12 +40,18 @@ export class Storage {
     return this.#jobs.length;
   }
 
+  /** Bytes of values that are not durable yet. */
+  get outstandingBytes(): number {
+    return this.#bytes;
+  }
+
   promise(ballot: Ballot): void {
     this.#jobs.push({ promise: ballot, records: [], actions: [], isIssued: false, isDurable: false });
   }
 
   append(record: LogRecord): void {
     this.#openJob().records.push(record);
+    this.#bytes += record.value.length;
   }
 
   afterSync(action: () => void): void {
@@ -106,6 +113,7 @@ export class Storage {
     job.isDurable = true;
     for (let head = this.#jobs[0]; head?.isDurable === true; head = this.#jobs[0]) {
       this.#jobs.shift();
+      for (const { value } of head.records) this.#bytes -= value.length;
       for (const action of head.actions) action();
     }
     this.flush();

@@ -25,7 +25,7 @@ export class MemoryLog implements Log {
   settledCount = 0;
 
   constructor(before?: MemoryLog) {
-    this.#entries = before === undefined ? [] : before.#entries;
+    this.#entries = before === undefined ? [] : [...before.#entries];
     this.#promised = before === undefined ? ballotZero : before.#promised;
     for (const { record } of this.#entries) this.#decide(record);
   }

@@ -1,0 +1,299 @@
+import type { LoggosError } from '../base/errors.ts';
+import type { PaxosMessage } from '../paxos/messages.ts';
+import type { Exclusion } from '../paxos/outputs.ts';
+import type { Peer } from '../paxos/peer.ts';
+import { damageOf, isAlone, refuseStranger } from './boot.ts';
+import { describeExclusion } from './exclusion.ts';
+import { Life, noLeader } from './life.ts';
+import type { ReplicaOptions } from './options.ts';
+import { assemble, type Parts } from './parts.ts';
+import { replayLog } from './replay.ts';
+
+/** Fingerprints are compared with those of the others after every instance that this divides. */
+const markInterval = 16;
+
+/**
+ * What runs in a replica, from its start to its end: hands inputs to the core, lets proposals in and applies what is
+ * chosen after each, and stops everything where something broke. Clients are answered by `Replica`.
+ */
+export class Engine {
+  readonly parts: Parts;
+  readonly life = new Life();
+  readonly #options: ReplicaOptions;
+  readonly #listeners = new Set<(appliedInstance: number) => void>();
+  /** Resolves when nothing is under way any more, once `stop` was called. */
+  readonly #drained = Promise.withResolvers<void>();
+  /** Resolves when applying goes on after something held it. */
+  #released = Promise.withResolvers<void>();
+  /** What the log proves chosen is replayed: from here on it takes part in its group. */
+  #takesPart = false;
+  /** The newest membership that peers were told of, by the instance that chose it. */
+  #toldEpoch = 0;
+  #isDraining = false;
+  #isDrainSoon = false;
+  #isHalted = false;
+
+  /** @throws LoggosError `not-a-member`, `checkpoint-damaged` */
+  constructor(options: ReplicaOptions) {
+    this.#options = options;
+    this.parts = assemble(options, {
+      receive: (input) => this.parts.loop.receive(input),
+      onMessage: (from, message) => this.#onMessage(from, message),
+      onTick: () => this.#tick(),
+      drain: () => this.#drain(),
+      onPerformed: () => this.#onPerformed(),
+      onReadLost: () => this.parts.reads.fail(this.refusal()),
+      onBehind: (minChosenInstance) => this.#onBehind(minChosenInstance),
+      onExcluded: (exclusion) => this.#onExcluded(exclusion),
+      mayApply: () => this.#mayApply(),
+      onApplied: (instance, value, outcomes) => this.#onApplied(instance, value, outcomes),
+      onMembership: options.onMembership,
+      onMachineMissing: (instance, machineId) => this.#onMachineMissing(instance, machineId),
+      onReleased: () => this.#onReleased(),
+      onOfficeLost: () => this.#onOfficeLost(),
+      onLevel: () => void this.#run().catch((error: unknown) => this.#fail(error)),
+      onFailure: (error) => this.#fail(error),
+    });
+  }
+
+  get appliedInstance(): number {
+    return this.parts.applier.appliedInstance;
+  }
+
+  /** Replays what the log proves chosen, then takes part in the group. */
+  start(): void {
+    this.life.settled.catch(() => undefined);
+    this.#start().catch((error: unknown) => this.#fail(error));
+  }
+
+  onApplied(listener: (appliedInstance: number) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** After all who propose in this turn have done so: they share a batch instead of the first going alone. */
+  drainSoon(): void {
+    if (this.#isDrainSoon) return;
+    this.#isDrainSoon = true;
+    queueMicrotask(() => {
+      this.#isDrainSoon = false;
+      this.#drain();
+    });
+  }
+
+  /** Why nothing is done for anybody now. */
+  refusal(): LoggosError {
+    return this.life.refusal(this.parts.standing.leader);
+  }
+
+  /** Finishes what is under way as long as the grace lasts, and answers the rest. */
+  async stop(): Promise<void> {
+    if (this.#isHalted) return;
+    const wasRunning = this.life.state.name === 'running';
+    this.life.become('stopped', 'The replica was stopped.');
+    if (wasRunning && !this.parts.proposals.isIdle) {
+      const cancel = this.#options.clock.after(this.parts.limits.stopGraceMs, () => this.#drained.resolve());
+      await this.#drained.promise;
+      cancel();
+    }
+    this.#halt();
+  }
+
+  async #start(): Promise<void> {
+    const { boot, identity, log, machines, observer, isJoining = false } = this.#options;
+    const { core } = this.parts;
+    const engine = this;
+    await replayLog(log, machines.checkpointInstance + 1, boot.chosenTo, {
+      get isHalted() {
+        return engine.#isHalted;
+      },
+      replay: (chosen) => this.parts.loop.receive({ kind: 'replay', chosen }),
+      allApplied: () => this.#allApplied(),
+    });
+    if (this.#isHalted) return;
+    refuseStranger(identity, isJoining, core);
+    const damage = damageOf(boot, isAlone(core));
+    if (damage !== undefined) {
+      observer.report('error', 'log-damaged', { reason: damage });
+      this.life.become('read-only', damage);
+      return;
+    }
+    this.#takesPart = true;
+    this.#tellPeers();
+    this.parts.ticking.start();
+    this.#tick();
+  }
+
+  /** A machine or group.json may hold it back. */
+  async #allApplied(): Promise<void> {
+    while (this.appliedInstance < this.parts.core.learner.chosenTo && !this.#isHalted) await this.#released.promise;
+  }
+
+  /** It is level with its group: from here on it serves. */
+  async #run(): Promise<void> {
+    await this.parts.doubts.settle();
+    this.life.become('running', '');
+  }
+
+  #tick(): void {
+    this.parts.loop.receive({ kind: 'tick' });
+    if (this.#isHalted) return;
+    this.parts.doubts.settle().catch((error: unknown) => this.#fail(error));
+    if (this.#isTailFull()) this.life.settle();
+  }
+
+  #onPerformed(): void {
+    const { storage, standing, transfer, core } = this.parts;
+    storage.flush();
+    standing.look();
+    transfer.look();
+    if ((core.memberships.reigns.at(-1)?.instance ?? 0) !== this.#toldEpoch) this.#tellPeers();
+  }
+
+  #onMessage(from: Peer, message: PaxosMessage): void {
+    if (!this.#takesPart || this.#isTooMuch(message)) return;
+    this.parts.loop.receive({ kind: 'message', from, message });
+    this.parts.standing.heard(from.replica, message);
+  }
+
+  /** What the disk has no chance to keep is dropped like a lost message: it is said again. */
+  #isTooMuch({ kind }: PaxosMessage): boolean {
+    if (kind !== 'accept' && kind !== 'learned') return false;
+    if (this.parts.storage.outstandingBytes < this.parts.limits.unsyncedBytesMax) return false;
+    this.#options.observer.count('messages_dropped_by_disk_total');
+    return true;
+  }
+
+  #tellPeers(): void {
+    const { core, peers } = this.parts;
+    const { identity, forming } = this.#options;
+    const { reigns } = core.memberships;
+    this.#toldEpoch = reigns.at(-1)?.instance ?? 0;
+    const first = reigns[0]?.membership;
+    // The newest one may not rule yet, and who is in neither is not spoken to; its address of the newer one counts.
+    const members =
+      first === undefined ? forming?.peers : reigns.slice(-2).flatMap(({ membership }) => membership.members);
+    peers.know(first?.clusterId ?? identity.clusterId, members ?? []);
+  }
+
+  /** Lets in what waits, first, so that the disk has work; then applies what is chosen. */
+  #drain(): void {
+    if (this.#isDraining || this.#isHalted) return;
+    this.#isDraining = true;
+    try {
+      this.parts.admission.proposeWaiting();
+      const before = this.appliedInstance;
+      this.parts.applier.apply();
+      this.#announce(before);
+    } catch (error) {
+      this.#fail(error);
+    } finally {
+      this.#isDraining = false;
+    }
+    if (this.life.state.name === 'stopped' && this.parts.proposals.isIdle) this.#drained.resolve();
+  }
+
+  #announce(before: number): void {
+    const { appliedInstance } = this;
+    if (appliedInstance === before) return;
+    this.life.resume('behind');
+    this.parts.gate.advance(appliedInstance);
+    for (const listener of this.#listeners) listener(appliedInstance);
+    this.parts.standing.look();
+  }
+
+  /** A tail that is full keeps a replica from applying, never from voting; what a leader let in is applied. */
+  #mayApply(): boolean {
+    if (this.#isHalted || this.life.state.name === 'excluded') return false;
+    return !this.#takesPart || this.parts.standing.isLevelLeader || !this.#isTailFull();
+  }
+
+  #isTailFull(): boolean {
+    return this.#options.pressure() >= 1;
+  }
+
+  #onApplied(instance: number, value: Uint8Array, outcomes: readonly unknown[]): void {
+    const { proposals, change, loop, applier } = this.parts;
+    proposals.applied(instance, value, outcomes);
+    change.applied(instance, value);
+    if (instance % markInterval !== 0 || !this.#takesPart) return;
+    for (const { id: machineId } of this.#options.machines.all) {
+      const fingerprint = applier.fingerprints.of(machineId, instance);
+      if (fingerprint !== undefined) loop.receive({ kind: 'mark', mark: { machineId, instance, fingerprint } });
+    }
+  }
+
+  #onMachineMissing(instance: number, machineId: number): void {
+    const reason = `Instance ${instance} is for state machine ${machineId}, which is not registered.`;
+    this.#options.observer.report('error', 'machine-missing', { instance, machineId });
+    this.life.interrupt('machine-missing', reason);
+  }
+
+  #onReleased(): void {
+    if (this.#isHalted) return;
+    this.life.resume('machine-missing');
+    this.#announce(this.parts.gate.reached);
+    this.#drain();
+    this.#released.resolve();
+    this.#released = Promise.withResolvers<void>();
+  }
+
+  #onOfficeLost(): void {
+    const error = noLeader('This replica lost the leadership.', this.parts.standing.leader);
+    this.parts.proposals.refuseWaiting(error);
+    this.parts.reads.fail(error);
+  }
+
+  #onBehind(minChosenInstance: number): void {
+    const maxChosenInstance = this.parts.core.learner.chosenTo;
+    this.#options.observer.report('warn', 'behind', { maxChosenInstance, minChosenInstance });
+    const reason = `This replica lacks instance ${maxChosenInstance + 1}; the logs of the others begin at ${minChosenInstance}.`;
+    this.life.interrupt('behind', `${reason} It needs a snapshot.`);
+  }
+
+  #onExcluded(exclusion: Exclusion): void {
+    const reason = describeExclusion(exclusion);
+    this.#options.observer.report('error', 'replica-excluded', { kind: exclusion.kind, reason });
+    this.life.become('excluded', reason);
+    this.parts.ticking.stop();
+    this.#answerAll('The replica was excluded from its group');
+  }
+
+  /** Something broke that the next instance must not be built on: nothing more is done, and all data is kept. */
+  #fail(error: unknown): void {
+    if (this.#isHalted) return;
+    const reason = error instanceof Error ? error.message : String(error);
+    const isBooting = this.life.fail(reason, error);
+    this.#halt();
+    this.#options.observer.report('error', 'replica-failed', { reason });
+    if (!isBooting) this.#options.onFatal(error);
+  }
+
+  /** Revokes what is on its way and answers everybody who waits. */
+  #halt(): void {
+    const { loop, storage, readable, admission, sweep, ticking } = this.parts;
+    this.#isHalted = true;
+    this.#takesPart = false;
+    loop.stop();
+    storage.revoke();
+    sweep.stop();
+    admission.stop();
+    ticking.stop();
+    readable.fail(this.refusal());
+    this.#answerAll('The replica stopped');
+    this.#drained.resolve();
+    this.#released.resolve();
+  }
+
+  /** Nothing is learned any more. */
+  #answerAll(why: string): void {
+    const { proposals, reads, gate, change, transfer } = this.parts;
+    const refusal = this.refusal();
+    proposals.refuseWaiting(refusal);
+    proposals.abandonInFlight(why);
+    reads.fail(refusal);
+    gate.fail(refusal);
+    change.abandon(why);
+    transfer.fail(refusal);
+  }
+}
