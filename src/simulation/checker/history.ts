@@ -28,8 +28,8 @@ export interface WrittenOutcome {
   readonly instance: number;
   readonly firstPosition: number;
   readonly lastPosition: number;
-  /** One a document write, in order; a check's is the revision as it stood. Empty where the client was not told. */
-  readonly revisions: readonly number[];
+  /** One a document write, in order; a check's is the revision as it stood. Undefined: the client was not told. */
+  readonly revisions: readonly (number | undefined)[];
 }
 
 /** Executed, and rejected by what the documents were at `position`. */

@@ -79,6 +79,7 @@ class Search {
   readonly #end: number;
   readonly #visited = new Set<string>();
   readonly #path: Choice[] = [];
+  #steps = 0;
   #state: DocumentState = neverWritten;
   /** The latest event among the calls that have their place. */
   #newest = 0;
@@ -121,46 +122,72 @@ class Search {
   }
 
   run(stepsMax: number): Linearizability {
-    let steps = 0;
+    this.#placeObservations();
     let event = at(this.#next, 0);
     while (at(this.#next, 0) !== this.#end) {
+      if (this.#steps > stepsMax) return { kind: 'undecided', steps: this.#steps };
       if (at(this.#returnOf, event) === 0) {
         // This one has returned: it had to have its place by now.
         this.#remember(event);
-        const choice = this.#path.pop();
-        if (choice === undefined) return { kind: 'not-linearizable', explanation: this.#explain() };
-        event = at(this.#next, this.#undo(choice));
-        continue;
+        const call = this.#turnBack();
+        if (call === undefined) return { kind: 'not-linearizable', explanation: this.#explain() };
+        event = at(this.#next, call);
+      } else {
+        event = this.#tryChange(event) ? at(this.#next, 0) : at(this.#next, event);
       }
-      if (++steps > stepsMax) return { kind: 'undecided', steps: stepsMax };
-      event = this.#tryCall(event) ? at(this.#next, 0) : at(this.#next, event);
     }
-    return { kind: 'linearizable', steps };
+    return { kind: 'linearizable', steps: this.#steps };
   }
 
-  #tryCall(call: number): boolean {
-    const next = applyTo(this.#state, this.#operation(call));
+  /**
+   * What changes nothing and can have its place now never does better with a later one, since whatever must come before
+   * it has its place already: it is not a choice, and nothing else is tried instead.
+   */
+  #placeObservations(): void {
+    let event = at(this.#next, 0);
+    while (at(this.#returnOf, event) !== 0) {
+      const isPlaced = isObservation(this.#operation(event)) && this.#apply(event) !== undefined;
+      if (isPlaced) this.#place(event, this.#state);
+      event = isPlaced ? at(this.#next, 0) : at(this.#next, event);
+    }
+  }
+
+  #tryChange(call: number): boolean {
+    // An observation that has no place yet has none in this state.
+    const next = isObservation(this.#operation(call)) ? undefined : this.#apply(call);
     if (next === undefined) return false;
-    const choice = { call, state: this.#state, newest: this.#newest };
-    this.#lift(call);
-    this.#state = next;
-    this.#newest = Math.max(this.#newest, call);
+    this.#place(call, next);
     const configuration = this.#configuration();
     if (this.#visited.has(configuration)) {
-      this.#undo(choice);
+      this.#turnBack();
       return false;
     }
     this.#visited.add(configuration);
-    this.#path.push(choice);
+    this.#placeObservations();
     return true;
   }
 
-  /** @returns the call that is back in the list */
-  #undo({ call, state, newest }: Choice): number {
-    this.#state = state;
-    this.#newest = newest;
-    this.#put(call);
-    return call;
+  #apply(call: number): DocumentState | undefined {
+    this.#steps += 1;
+    return applyTo(this.#state, this.#operation(call));
+  }
+
+  #place(call: number, next: DocumentState): void {
+    this.#path.push({ call, state: this.#state, newest: this.#newest });
+    this.#lift(call);
+    this.#state = next;
+    this.#newest = Math.max(this.#newest, call);
+  }
+
+  /** @returns the last change, which is back in the list with all observations after it; undefined: there is none */
+  #turnBack(): number | undefined {
+    for (let choice = this.#path.pop(); choice !== undefined; choice = this.#path.pop()) {
+      this.#state = choice.state;
+      this.#newest = choice.newest;
+      this.#put(choice.call);
+      if (!isObservation(this.#operation(choice.call))) return choice.call;
+    }
+    return undefined;
   }
 
   /** Which operations have their place, told by the few that are skipped, and the state: in full, not as a hash. */
@@ -223,6 +250,10 @@ class Search {
       ...(open.length === 0 ? [] : ['open beside it:', ...open.map(print)]),
     ].join('\n');
   }
+}
+
+function isObservation({ action }: RegisterOperation): boolean {
+  return action.kind !== 'write' || action.write.change.kind === 'check';
 }
 
 interface Moment {

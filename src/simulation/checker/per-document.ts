@@ -39,11 +39,13 @@ function putRead(operation: ReadOperation, put: Put): void {
 function putWrite(operation: WriteOperation, put: Put): void {
   const { request, outcome, called, returned } = operation;
   const print = (): string => printOperation(operation);
-  const written = new Set(request.writes.filter(({ change }) => change.kind !== 'check').map(({ key }) => key));
+  const isWritten = (key: string): boolean => {
+    return request.writes.some((write) => write.key === key && write.change.kind !== 'check');
+  };
   for (const [index, write] of request.writes.entries()) {
     if (outcome.kind === 'written') {
       // The check of a document that is written as well is of the same moment: it is not an operation of its own.
-      if (write.change.kind === 'check' && written.has(write.key)) continue;
+      if (write.change.kind === 'check' && isWritten(write.key)) continue;
       const action = { kind: 'write', write, revision: outcome.revisions[index] } as const;
       put(write.key, { called, returned, print, action });
     } else if (outcome.kind === 'rejected' && outcome.code !== 'idempotency-key-reused') {
@@ -75,6 +77,7 @@ function mergeAttempts(operations: readonly Operation[], keyed: KeyedWrites): re
 
 function sinceFirstAttempt(operation: Operation, keyed: KeyedWrites): Operation {
   if (!isWrite(operation) || operation.outcome.kind !== 'rejected') return operation;
+  if (operation.request.idempotency === undefined) return operation;
   return { ...operation, called: keyed.firstCallOf(operation) };
 }
 

@@ -18,10 +18,11 @@ interface Claim {
  * @throws Violation `against-real-time`
  */
 export function checkRealTimeOrder(operations: readonly Operation[], history: ChosenHistory, keyed: KeyedWrites): void {
-  const claims = operations.flatMap((operation): Claim[] => {
+  const claims: Claim[] = [];
+  for (const operation of operations) {
     const claim = claimOf(operation, history, keyed);
-    return claim === undefined ? [] : [claim];
-  });
+    if (claim !== undefined) claims.push(claim);
+  }
   checkClaims(claims, operations, 'against-real-time');
 }
 

@@ -94,7 +94,7 @@ function notAsAsked(writer: WriteOperation, position: number, why: string): Viol
 }
 
 /** How many of an ascending list are at most `limit`. */
-export function countUpTo(ascending: readonly number[], limit: number): number {
+function countUpTo(ascending: readonly number[], limit: number): number {
   let low = 0;
   let high = ascending.length;
   while (low < high) {

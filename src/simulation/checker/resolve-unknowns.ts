@@ -1,6 +1,5 @@
 import type { ChosenHistory } from './chosen-history.ts';
-import { isWrite, type Operation, positionSeen, type WrittenOutcome } from './history.ts';
-import { countUpTo } from './replay.ts';
+import { isWrite, type Operation, positionSeen, type WriteOperation, type WrittenOutcome } from './history.ts';
 
 /**
  * Decides every write whose client never learned its fate: its proposal is in the chosen history, or it never happened
@@ -12,7 +11,7 @@ import { countUpTo } from './replay.ts';
  * @returns the operations without those that left no trace and told nobody anything
  */
 export function resolveUnknowns(operations: readonly Operation[], history: ChosenHistory): readonly Operation[] {
-  const firstSeen = new FirstAnswers(operations);
+  const firstSeen = firstAnswers(operations, history.lastPosition);
   const resolved: Operation[] = [];
   for (const operation of operations) {
     if (operation.outcome.kind !== 'unknown') {
@@ -22,35 +21,36 @@ export function resolveUnknowns(operations: readonly Operation[], history: Chose
     const effect = isWrite(operation) ? history.effectOf(operation.request.proposalId) : undefined;
     if (effect === undefined || !isWrite(operation)) continue;
     const { instance, firstPosition, lastPosition } = effect;
-    const outcome: WrittenOutcome = { kind: 'written', instance, firstPosition, lastPosition, revisions: [] };
-    resolved.push({ ...operation, outcome, returned: firstSeen.after(lastPosition) });
+    const revisions = revisionsOf(operation, firstPosition, history);
+    const outcome: WrittenOutcome = { kind: 'written', instance, firstPosition, lastPosition, revisions };
+    resolved.push({ ...operation, outcome, returned: firstSeen[lastPosition] ?? Number.POSITIVE_INFINITY });
   }
   return resolved;
 }
 
-/** When the first answer returned that had seen a position. */
-class FirstAnswers {
-  /** Ascending, with the earliest return of each or any later position. */
-  readonly #positions: number[] = [];
-  readonly #returns: number[] = [];
+/** Nobody was told, but the history knows, and the search has less to try. A check leaves no event. */
+function revisionsOf(
+  { request }: WriteOperation,
+  firstPosition: number,
+  history: ChosenHistory,
+): readonly (number | undefined)[] {
+  let position = firstPosition;
+  return request.writes.map(({ change }) => {
+    return change.kind === 'check' ? undefined : history.eventAt(position++)?.revision;
+  });
+}
 
-  constructor(operations: readonly Operation[]) {
-    const answers = operations
-      .map((operation) => ({ position: positionSeen(operation) ?? 0, returned: operation.returned }))
-      .filter(({ position }) => position > 0)
-      .sort((left, right) => left.position - right.position || left.returned - right.returned);
-    let earliest = Number.POSITIVE_INFINITY;
-    for (const { position, returned } of answers.toReversed()) {
-      earliest = Math.min(earliest, returned);
-      this.#positions.push(position);
-      this.#returns.push(earliest);
-    }
-    this.#positions.reverse();
-    this.#returns.reverse();
+/** By position: when the first answer returned that had seen it. Infinity: none ever did. */
+function firstAnswers(operations: readonly Operation[], lastPosition: number): Float64Array {
+  const returns = new Float64Array(lastPosition + 1).fill(Number.POSITIVE_INFINITY);
+  for (const operation of operations) {
+    // One that names a position beyond the history is wrong, and found elsewhere.
+    const position = Math.min(positionSeen(operation) ?? 0, lastPosition);
+    returns[position] = Math.min(returns[position] ?? Number.POSITIVE_INFINITY, operation.returned);
   }
-
-  /** Infinity: no answer ever showed it. */
-  after(position: number): number {
-    return this.#returns[countUpTo(this.#positions, position - 1)] ?? Number.POSITIVE_INFINITY;
+  for (let position = lastPosition - 1; position >= 0; position -= 1) {
+    const later = returns[position + 1] ?? Number.POSITIVE_INFINITY;
+    returns[position] = Math.min(returns[position] ?? Number.POSITIVE_INFINITY, later);
   }
+  return returns;
 }

@@ -72,7 +72,7 @@ test('an unknown write that was done counts as returned when the first answer ca
     instance: 1,
     firstPosition: 1,
     lastPosition: 1,
-    revisions: [],
+    revisions: [1],
   });
   assert.equal(resolved[0]?.returned, 7);
 });

@@ -59,7 +59,7 @@ export const mutations: readonly Mutation[] = [
     mutate: (story, random) => {
       return alter(story, random, ({ outcome }) => {
         if (outcome.kind !== 'written') return undefined;
-        return { outcome: { ...outcome, revisions: outcome.revisions.map((revision) => revision + 1) } };
+        return { outcome: { ...outcome, revisions: outcome.revisions.map((revision) => (revision ?? 0) + 1) } };
       });
     },
   },
