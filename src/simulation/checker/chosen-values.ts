@@ -26,10 +26,10 @@ interface Chosen {
 
 interface Instance {
   readonly votes: Vote[];
+  /** Kept once it is known: it does not change for an instance. */
+  voters: readonly Member[] | undefined;
   /** By a quorum of those whose disks hold what they say, whether or not anybody has learned of it. */
   chosen: Chosen | undefined;
-  /** By a quorum of votes, doubtful ones too: what a replica may in good faith take for chosen. */
-  claimed: Chosen | undefined;
   /** What the first replica called chosen. */
   called: string | undefined;
 }
@@ -58,7 +58,7 @@ export class ChosenValues {
 
   /** A leader sends an accept. @throws Violation `chosen-then-lost`, `two-values-at-a-ballot` */
   onProposed(instance: number, ballot: NoticedBallot, valueHash: string): void {
-    const { chosen, votes } = this.#instance(instance);
+    const { chosen, votes } = this.#counted(instance);
     if (chosen !== undefined && chosen.valueHash !== valueHash && compareNoticed(ballot, chosen.ballot) > 0) {
       throw lost(instance, chosen, { ballot, valueHash });
     }
@@ -76,13 +76,14 @@ export class ChosenValues {
    * @throws Violation `accepted-unproposed`, `chosen-then-lost`, `two-values`
    */
   onAccepted(acceptor: Acceptor, instance: number, ballot: NoticedBallot): string {
-    const vote = voteAt(this.#instance(instance).votes, ballot);
+    const state = this.#counted(instance);
+    const vote = voteAt(state.votes, ballot);
     if (vote === undefined) {
       throw new Violation('accepted-unproposed', `instance ${instance} is accepted at ${printBallot(ballot)}`);
     }
     if (!vote.acceptors.includes(acceptor)) {
       vote.acceptors.push(acceptor);
-      this.#count(instance, vote);
+      count(state, instance, vote);
     }
     return vote.valueHash;
   }
@@ -93,61 +94,65 @@ export class ChosenValues {
    */
   onChosen(replica: number, instance: number, valueHash: string): void {
     if (instance < this.#firstInstance) return;
-    const state = this.#instance(instance);
-    // Who votes may have become known only now.
-    for (const vote of state.votes) this.#count(instance, vote);
-    const chosen = state.chosen ?? state.claimed;
-    if (chosen === undefined && this.#votersAt(instance) !== undefined) {
-      const detail = `replica ${replica} calls ${valueHash} chosen, no quorum has said that it is durable`;
-      throw new Violation('chosen-without-quorum', `instance ${instance}: ${detail}`);
-    }
-    const known = chosen?.valueHash ?? state.called;
+    const state = this.#counted(instance);
+    const known = state.chosen?.valueHash ?? state.called;
     if (known !== undefined && known !== valueHash) {
       const detail = `replica ${replica} calls ${valueHash} chosen, where ${known} is`;
       throw new Violation('two-values', `instance ${instance}: ${detail}`);
     }
+    if (known === undefined && !isClaimed(state, valueHash)) {
+      const detail = `replica ${replica} calls ${valueHash} chosen, no quorum has said that it is durable`;
+      throw new Violation('chosen-without-quorum', `instance ${instance}: ${detail}`);
+    }
     state.called = valueHash;
   }
 
-  /** Whether with this vote a quorum has the value. */
-  #count(instance: number, vote: Vote): void {
+  /** Who votes may become known only after the votes. */
+  #counted(instance: number): Instance {
     const state = this.#instance(instance);
-    if (state.claimed === undefined && this.#hasQuorum(instance, vote, true)) state.claimed = vote;
-    if (state.chosen === undefined && this.#hasQuorum(instance, vote, false)) choose(state, instance, vote);
+    if (state.voters !== undefined) return state;
+    state.voters = this.#votersAt(instance);
+    for (const vote of state.votes) count(state, instance, vote);
+    return state;
   }
 
   #instance(instance: number): Instance {
     let state = this.#instances.get(instance);
     if (state === undefined) {
       assert(this.#instances.size < this.#instancesMax, 'a run has fewer instances than the limit');
-      state = { votes: [], chosen: undefined, claimed: undefined, called: undefined };
+      state = { votes: [], voters: undefined, chosen: undefined, called: undefined };
       this.#instances.set(instance, state);
     }
     return state;
   }
-
-  #hasQuorum(instance: number, { acceptors }: Vote, withDoubtful: boolean): boolean {
-    const voters = this.#votersAt(instance);
-    if (voters === undefined) return false;
-    let count = 0;
-    for (const { replica, incarnation } of voters) {
-      const vote = acceptors.find((acceptor) => acceptor.replica === replica && acceptor.incarnation === incarnation);
-      if (vote !== undefined && (withDoubtful || !vote.isDoubtful)) count += 1;
-    }
-    return count * 2 > voters.length;
-  }
 }
 
-/** Who proposed above this ballot before the quorum was whole must have found the value all the same. */
-function choose(state: Instance, instance: number, { ballot, valueHash }: Vote): void {
-  const chosen = { ballot, valueHash };
-  if (state.claimed !== undefined && state.claimed.valueHash !== valueHash) {
-    const detail = `${valueHash} is chosen at ${printBallot(ballot)}, ${state.claimed.valueHash} was at ${printBallot(state.claimed.ballot)}`;
+/** Whether with this vote a quorum has the value, of those whose disks hold what they say. */
+function count(state: Instance, instance: number, vote: Vote): void {
+  if (state.voters === undefined || state.chosen !== undefined) return;
+  if (!hasQuorum(state.voters, vote, ({ isDoubtful }) => !isDoubtful)) return;
+  const { ballot, valueHash } = vote;
+  if (state.called !== undefined && state.called !== valueHash) {
+    const detail = `${valueHash} is chosen at ${printBallot(ballot)}, ${state.called} was called chosen`;
     throw new Violation('two-values', `instance ${instance}: ${detail}`);
   }
-  const other = state.votes.find((vote) => vote.valueHash !== valueHash && compareNoticed(vote.ballot, ballot) > 0);
-  if (other !== undefined) throw lost(instance, chosen, other);
-  state.chosen = chosen;
+  // Who proposed above this ballot before the quorum was whole must have found the value all the same.
+  const other = state.votes.find((one) => one.valueHash !== valueHash && compareNoticed(one.ballot, ballot) > 0);
+  if (other !== undefined) throw lost(instance, vote, other);
+  state.chosen = { ballot, valueHash };
+}
+
+/** Whether a replica may in good faith take it for chosen: doubtful votes count here. True where nobody knows who votes. */
+function isClaimed({ voters, votes }: Instance, valueHash: string): boolean {
+  if (voters === undefined) return true;
+  return votes.some((vote) => vote.valueHash === valueHash && hasQuorum(voters, vote, () => true));
+}
+
+function hasQuorum(voters: readonly Member[], vote: Vote, counts: (acceptor: Acceptor) => boolean): boolean {
+  const voting = voters.filter(({ replica, incarnation }) => {
+    return vote.acceptors.some((one) => one.replica === replica && one.incarnation === incarnation && counts(one));
+  });
+  return voting.length * 2 > voters.length;
 }
 
 function lost(instance: number, chosen: Chosen, other: Chosen): Violation {

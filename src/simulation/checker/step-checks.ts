@@ -66,7 +66,7 @@ export class StepChecks {
 
   /** @returns whether nobody applied this instance before: then its events go into the `ChosenHistory` */
   onApplied(replica: number, instance: number, state: AppliedState): boolean {
-    this.#values.onChosen(replica, instance, state.valueHash);
+    if (state.valueHash !== undefined) this.#values.onChosen(replica, instance, state.valueHash);
     return this.#agreement.onApplied(replica, instance, state);
   }
 

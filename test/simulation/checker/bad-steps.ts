@@ -267,8 +267,8 @@ export const badSteps: readonly (StepCase & { readonly rule: Rule })[] = [
         .replaceDisk(1)
         .accept(1, 1, 5, 'x')
         .accept(2, 1, 5, 'x')
-        .accept(3, 1, 4, 'y')
-        .chosen(1, 1, 'y');
+        .chosen(1, 1, 'x')
+        .accept(3, 1, 4, 'y');
     },
   },
   {
@@ -299,6 +299,11 @@ export const badSteps: readonly (StepCase & { readonly rule: Rule })[] = [
       story.checks.onAccepted(2, 'dddd', 1, ballot(5, 1));
       story.chosen(1, 1, 'x');
     },
+  },
+  {
+    name: 'a value is called chosen that nobody has ever proposed',
+    rule: 'chosen-without-quorum',
+    play: () => steps().chosen(1, 1, 'x'),
   },
   // What is applied and answered.
   {
@@ -419,6 +424,18 @@ export const goodSteps: readonly StepCase[] = [
     name: 'a disk that was rolled back under its replica says less, and its votes prove nothing',
     play: () =>
       steps().promise(1, 5).accept(1, 1, 5, 'x').replaceDisk(1).boot(1, {}).promise(1, 3).accept(1, 1, 4, 'y', 2),
+  },
+  {
+    name: 'votes that prove nothing, counted by nobody, do not bind who comes after',
+    play: () => {
+      steps()
+        .replaceDisk(1)
+        .accept(1, 1, 5, 'x')
+        .accept(2, 1, 5, 'x')
+        .accept(2, 1, 6, 'y', 3)
+        .accept(3, 1, 6, 'y', 3)
+        .chosen(3, 1, 'y');
+    },
   },
   {
     name: 'a disk that was lost comes back as another incarnation',
