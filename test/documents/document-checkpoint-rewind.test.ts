@@ -14,6 +14,7 @@ import { systemHashes } from '../../src/system/hashes.ts';
 import { SyncDisk } from '../../src/system/sync-disk.ts';
 import { filesIn } from './state-machine/snapshot.ts';
 import { modelOf } from './store/model.ts';
+import { machineValue, put } from './store/proposals.ts';
 import { checkpointWith, copyOf, historyText } from './store/temporary.ts';
 import { puts, values } from './store/values.ts';
 
@@ -107,6 +108,39 @@ test('taken back to any position it is what the events up to it make, and passes
     }),
     { numRuns: 12 },
   );
+});
+
+test('taken back to any revision of a document that JSON Patches made, beside one that merges did', async () => {
+  const patchesOf = (n: number) => [
+    [{ op: 'add', path: `/at${n}`, value: { n } }],
+    [
+      { op: 'move', from: `/at${n - 1}`, path: '/moved' },
+      { op: 'replace', path: '/text', value: `é ${n}` },
+    ],
+    [{ op: 'remove', path: '/moved' }],
+    [
+      { op: 'test', path: '/text', value: 'never' },
+      { op: 'remove', path: '/text' },
+    ],
+  ];
+  const chosen = [
+    machineValue(1_700_000_000_000, put('first', 'a', { text: '' }), put('second', 'b', { n: 0 })),
+    ...Array.from({ length: 80 }, (_, n) => {
+      const content = patchesOf(n)[n % 4];
+      const patch = { id: `patch-${n}`, operations: [{ kind: 'patch' as const, documentId: 'a', content }] };
+      const merge = { id: `merge-${n}`, operations: [{ kind: 'merge' as const, documentId: 'b', content: { n } }] };
+      return machineValue(1_700_000_000_000 + n, patch, merge);
+    }),
+  ];
+  const source = await checkpointWith(chosen);
+  const { lines } = modelOf(chosen);
+  const patched = lines.map(parseEventLine).filter(({ operation }) => operation === 'patched');
+  assert.equal(patched.length, 60, 'every fourth patch fails its test');
+  assert.ok(
+    patched.some(({ revision, document }) => revision % 16 === 0 && document !== undefined),
+    'some carry the result too',
+  );
+  for (let position = 1; position <= lines.length; position += 7) await checkRewind(source, lines, chosen, position);
 });
 
 suite('taken back across sealed history files', () => {

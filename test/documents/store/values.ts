@@ -6,11 +6,24 @@ const documentIds = ['a', 'b', 'c', 'é', '\ud83d\ude00', '\uffee', 'tail', 'x y
 const keys = ['key-1', 'key-2', 'key-3'];
 
 const operation = fc.record({
-  kind: fc.constantFrom('put', 'create', 'merge', 'delete', 'put'),
+  kind: fc.constantFrom('put', 'create', 'merge', 'patch', 'delete', 'put'),
   collection: fc.constantFrom('things', 'others'),
   documentId: fc.constantFrom(...documentIds),
   content: fc.record({ n: fc.integer(), text: fc.string({ maxLength: 40 }) }),
 } as const);
+
+type GeneratedOperation = typeof operation extends fc.Arbitrary<infer Value> ? Value : never;
+
+function contentOf({ kind, content: { n, text } }: GeneratedOperation): unknown {
+  if (kind === 'delete') return undefined;
+  if (kind !== 'patch') return { n, text };
+  return [
+    { op: 'add', path: '/n', value: n },
+    // Half of them fail: a rejection, which leaves everything as it was.
+    ...(n % 2 === 0 ? [] : [{ op: 'test', path: '/text', value: text }]),
+    { op: 'copy', from: '/n', path: '/copied' },
+  ];
+}
 
 const proposal = fc.record({
   operations: fc.array(operation, { minLength: 1, maxLength: 3 }),
@@ -31,9 +44,7 @@ export function values(lengthMax: number): fc.Arbitrary<(MachineValue | undefine
       time += one.later;
       const proposals = one.proposals.map(({ operations, key }, index): TestProposal => {
         const id = `proposal-${at}-${index}`.padEnd(21, '-');
-        const content = operations.map((each) =>
-          each.kind === 'delete' ? { ...each, content: undefined } : { ...each },
-        );
+        const content = operations.map((each) => ({ ...each, content: contentOf(each) }));
         return { id, operations: content, ...(key === undefined ? {} : { key }) };
       });
       return machineValue(time, ...proposals);
