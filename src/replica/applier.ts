@@ -12,6 +12,8 @@ import { LiveFingerprints } from './live-fingerprints.ts';
 export interface ApplierHost {
   /** Whether the next instance may be applied now; where not, `apply` is called again when it may. */
   mayApply(): boolean;
+  /** Nothing is done any more. */
+  isHalted(): boolean;
   /** Chosen values from the log, at least one; waits where the first is not durable yet. */
   read(firstInstance: number): Promise<readonly LogRecord[]>;
   /** What the proposers of a value handed in, where they are here. */
@@ -112,6 +114,7 @@ export class Applier {
       this.#heldBy = 'membership';
       this.#host.onMembership(instance, value.membership).then(
         () => {
+          if (this.#host.isHalted()) return;
           this.#finish(chosen, value);
           this.#release();
         },

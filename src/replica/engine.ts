@@ -27,8 +27,8 @@ export class Engine {
   #released = Promise.withResolvers<void>();
   /** What the log proves chosen is replayed: from here on it takes part in its group. */
   #takesPart = false;
-  /** The newest membership that peers were told of, by the instance that chose it. */
-  #toldEpoch = 0;
+  /** What it knew to be chosen when nobody's log could help it. */
+  #behindAt: number | undefined;
   #isDraining = false;
   #isDrainSoon = false;
   #isHalted = false;
@@ -46,6 +46,7 @@ export class Engine {
       onBehind: (minChosenInstance) => this.#onBehind(minChosenInstance),
       onExcluded: (exclusion) => this.#onExcluded(exclusion),
       mayApply: () => this.#mayApply(),
+      isHalted: () => this.#isHalted,
       onApplied: (instance, value, outcomes) => this.#onApplied(instance, value, outcomes),
       onMembership: options.onMembership,
       onMachineMissing: (instance, machineId) => this.#onMachineMissing(instance, machineId),
@@ -119,7 +120,7 @@ export class Engine {
       return;
     }
     this.#takesPart = true;
-    this.#tellPeers();
+    this.parts.book.look();
     this.parts.ticking.start();
     this.#tick();
   }
@@ -136,6 +137,7 @@ export class Engine {
   }
 
   #tick(): void {
+    this.parts.reads.tick();
     this.parts.loop.receive({ kind: 'tick' });
     if (this.#isHalted) return;
     this.parts.doubts.settle().catch((error: unknown) => this.#fail(error));
@@ -143,11 +145,15 @@ export class Engine {
   }
 
   #onPerformed(): void {
-    const { storage, standing, transfer, core } = this.parts;
+    const { storage, standing, transfer, core, book } = this.parts;
     storage.flush();
+    if (this.#behindAt !== undefined && core.learner.chosenTo > this.#behindAt) {
+      this.#behindAt = undefined;
+      this.life.resume('behind');
+    }
     standing.look();
     transfer.look();
-    if ((core.memberships.reigns.at(-1)?.instance ?? 0) !== this.#toldEpoch) this.#tellPeers();
+    book.look();
   }
 
   #onMessage(from: Peer, message: PaxosMessage): void {
@@ -162,18 +168,6 @@ export class Engine {
     if (this.parts.storage.outstandingBytes < this.parts.limits.unsyncedBytesMax) return false;
     this.#options.observer.count('messages_dropped_by_disk_total');
     return true;
-  }
-
-  #tellPeers(): void {
-    const { core, peers } = this.parts;
-    const { identity, forming } = this.#options;
-    const { reigns } = core.memberships;
-    this.#toldEpoch = reigns.at(-1)?.instance ?? 0;
-    const first = reigns[0]?.membership;
-    // The newest one may not rule yet, and who is in neither is not spoken to; its address of the newer one counts.
-    const members =
-      first === undefined ? forming?.peers : reigns.slice(-2).flatMap(({ membership }) => membership.members);
-    peers.know(first?.clusterId ?? identity.clusterId, members ?? []);
   }
 
   /** Lets in what waits, first, so that the disk has work; then applies what is chosen. */
@@ -196,7 +190,6 @@ export class Engine {
   #announce(before: number): void {
     const { appliedInstance } = this;
     if (appliedInstance === before) return;
-    this.life.resume('behind');
     this.parts.gate.advance(appliedInstance);
     for (const listener of this.#listeners) listener(appliedInstance);
     this.parts.standing.look();
@@ -246,9 +239,11 @@ export class Engine {
 
   #onBehind(minChosenInstance: number): void {
     const maxChosenInstance = this.parts.core.learner.chosenTo;
+    if (this.#behindAt === maxChosenInstance) return;
+    this.#behindAt = maxChosenInstance;
     this.#options.observer.report('warn', 'behind', { maxChosenInstance, minChosenInstance });
-    const reason = `This replica lacks instance ${maxChosenInstance + 1}; the logs of the others begin at ${minChosenInstance}.`;
-    this.life.interrupt('behind', `${reason} It needs a snapshot.`);
+    const lacks = `This replica lacks instance ${maxChosenInstance + 1}; the logs of the others begin at ${minChosenInstance}.`;
+    this.life.interrupt('behind', `${lacks} It needs a snapshot.`);
   }
 
   #onExcluded(exclusion: Exclusion): void {

@@ -16,7 +16,8 @@ import { LeadershipTransfer } from './leadership-transfer.ts';
 import { defaultReplicaLimits, type ReplicaLimits } from './limits.ts';
 import { MembershipChange } from './membership-change.ts';
 import type { ReplicaOptions } from './options.ts';
-import { noPeers, type Peers } from './peers.ts';
+import { PeerBook } from './peer-book.ts';
+import { noPeers } from './peers.ts';
 import { Proposals } from './proposals.ts';
 import { ReadableLog } from './readable-log.ts';
 import { ReadRounds } from './reads.ts';
@@ -42,7 +43,7 @@ export interface Parts {
   readonly doubts: DoubtSettler;
   readonly sweep: DeadlineSweep;
   readonly ticking: Ticking;
-  readonly peers: Peers;
+  readonly book: PeerBook;
 }
 
 /** What the parts tell the replica around them. */
@@ -59,6 +60,7 @@ export interface PartsHost extends Omit<StandingHost, 'appliedInstance'> {
   onBehind(minChosenInstance: number): void;
   onExcluded(exclusion: Exclusion): void;
   mayApply(): boolean;
+  isHalted(): boolean;
   onApplied(instance: number, value: Uint8Array, outcomes: readonly unknown[]): void;
   onMembership(instance: number, membership: Membership): Promise<void>;
   onMachineMissing(instance: number, machineId: number): void;
@@ -91,6 +93,7 @@ export function assemble(options: ReplicaOptions, host: PartsHost): Parts {
   const transfer = new LeadershipTransfer(core, receive);
   const applier = new Applier(machines, memberships.at(-1)?.instance ?? 0, {
     mayApply: () => host.mayApply(),
+    isHalted: () => host.isHalted(),
     read: (firstInstance) => readable.read(firstInstance, core.learner.chosenTo, readCountMax, readBytesMax),
     contextOf: (instance, value) => proposals.contextOf(instance, value),
     onApplied: (instance, value, outcomes) => host.onApplied(instance, value, outcomes),
@@ -131,6 +134,7 @@ export function assemble(options: ReplicaOptions, host: PartsHost): Parts {
   const ticking = new Ticking(clock, tickMs, () => host.onTick());
   return {
     ...{ limits, core, loop, storage, readable, applier, proposals, admission, reads, gate },
-    ...{ change, transfer, standing, doubts, sweep, ticking, peers },
+    ...{ change, transfer, standing, doubts, sweep, ticking },
+    book: new PeerBook(core, forming, peers),
   };
 }

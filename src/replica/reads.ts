@@ -6,6 +6,9 @@ interface Waiter {
   readonly reject: (error: LoggosError) => void;
 }
 
+/** How long a round may go unconfirmed, in ticks, before it is asked again under a new number: words may be lost. */
+const againTicks = 4;
+
 /**
  * Batches linearizable reads into rounds of the core's read index: those that wait when a round starts share it, those
  * that come later wait for the next, so that each is confirmed by a round that started after it arrived (C1).
@@ -16,8 +19,9 @@ export class ReadRounds {
   #round = 0;
   #asked: Waiter[] = [];
   #next: Waiter[] = [];
+  #ticks = 0;
 
-  /** @param ask - starts a round; never called while one is running */
+  /** @param ask - starts a round; the one before counts no more */
   constructor(waitersMax: number, ask: (round: number) => void) {
     this.#waitersMax = waitersMax;
     this.#ask = ask;
@@ -49,6 +53,15 @@ export class ReadRounds {
     if (this.#next.length > 0) this.#start();
   }
 
+  /** Time passes. Those that wait for a round that may be lost go into the next one, which starts after they came too. */
+  tick(): void {
+    if (this.#asked.length === 0) return;
+    this.#ticks++;
+    if (this.#ticks < againTicks) return;
+    this.#next = [...this.#asked, ...this.#next];
+    this.#start();
+  }
+
   expire(now: number): void {
     const isLate = (waiter: Waiter) => waiter.deadline <= now;
     const late = [...this.#asked, ...this.#next].filter(isLate);
@@ -71,6 +84,7 @@ export class ReadRounds {
   #start(): void {
     this.#asked = this.#next;
     this.#next = [];
+    this.#ticks = 0;
     this.#round++;
     this.#ask(this.#round);
   }

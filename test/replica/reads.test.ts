@@ -42,3 +42,31 @@ test('at its limit reads are answered busy', async () => {
   void reads.wait(1_000);
   await assert.rejects(reads.wait(1_000), (error: unknown) => error instanceof LoggosError && error.code === 'busy');
 });
+
+test('a round whose confirmation may be lost is asked again under a new number, with those that came meanwhile', async () => {
+  const asked: number[] = [];
+  const reads = new ReadRounds(10, (round) => asked.push(round));
+  const first = reads.wait(1_000);
+  const second = reads.wait(1_000);
+  for (let tick = 0; tick < 4; tick++) reads.tick();
+  assert.deepEqual(asked, [1, 2]);
+  reads.confirmed(1, 5);
+  reads.confirmed(2, 7);
+  assert.deepEqual([await first, await second], [7, 7], 'the late answer to the old round confirms nothing');
+  for (let tick = 0; tick < 9; tick++) reads.tick();
+  assert.deepEqual(asked, [1, 2], 'nobody waits');
+});
+
+test('when the office is lost all who wait are told, and a late confirmation does no harm', async () => {
+  const asked: number[] = [];
+  const reads = new ReadRounds(10, (round) => asked.push(round));
+  const both = [reads.wait(1_000), reads.wait(1_000)];
+  reads.fail(new LoggosError('no-leader', 'lost'));
+  for (const read of both) {
+    await assert.rejects(read, (error: unknown) => error instanceof LoggosError && error.code === 'no-leader');
+  }
+  const later = reads.wait(1_000);
+  reads.confirmed(1, 3);
+  reads.confirmed(2, 4);
+  assert.equal(await later, 4);
+});
