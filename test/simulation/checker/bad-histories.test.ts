@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { badHistories, goodHistories } from './bad-histories.ts';
+import { badHistories } from './bad-histories.ts';
+import { goodHistories } from './good-histories.ts';
 import { checkHandMade } from './hand-made.ts';
 
 for (const bad of badHistories) {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { badSteps, goodSteps } from './bad-steps.ts';
+import { badSteps } from './bad-steps.ts';
+import { goodSteps } from './good-steps.ts';
 
 for (const { name, rule, play } of badSteps) {
   test(`refused at its step: ${name}`, () => {

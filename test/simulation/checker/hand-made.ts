@@ -8,6 +8,7 @@ import type {
   RejectedOutcome,
   WriteOperation,
   WriteRequest,
+  WrittenOutcome,
 } from '../../../src/simulation/checker/history.ts';
 
 export const dayMs = 86_400_000;
@@ -76,7 +77,7 @@ function callOf([called, returned]: Interval) {
 }
 
 /** Done at one position, which is its instance too. */
-export function done(position: number, revision: number, instance = position): WriteOperation['outcome'] {
+export function done(position: number, revision: number, instance = position): WrittenOutcome {
   return { kind: 'written', instance, firstPosition: position, lastPosition: position, revisions: [revision] };
 }
 
@@ -115,3 +116,12 @@ export function event(
 export function at(revision: number, value?: string): DocumentState {
   return { revision, value };
 }
+
+/** What most stories begin with: two puts of one document, one after the other. */
+export const a1 = write('p1', [1, 2], [put('a', '1')], done(1, 1));
+export const a2 = write('p2', [3, 4], [put('a', '2')], done(2, 2));
+export const event1 = event(1, 'p1', 'a', 1, '1');
+export const event2 = event(2, 'p2', 'a', 2, '2');
+export const keyed = { idempotency: { key: 'k', request: 'put a 1' } };
+export const keyedEvent1 = event(1, 'p1', 'a', 1, '1', { idempotencyKey: 'k' });
+export const local = { consistency: 'local' } as const;
