@@ -11,13 +11,20 @@ import { Transaction } from './replay-transaction.ts';
 
 /** Every transaction ends where this divides the instance: there the digest is recorded (FORMATS). */
 export const digestInterval = 1_000;
-/** Events a transaction: the least, when the checkpoint is level, and the most, when it is behind. */
-const eventCountLevel = 1_000;
-const eventCountBehind = 10_000;
+/** Events a transaction: few for a level checkpoint that readers wait for, else many, since a commit costs the same. */
+const eventCountAwaited = 1_000;
+const eventCountMost = 10_000;
 /** Bytes of values a transaction. */
 const transactionBytesMax = 32 * 1024 * 1024;
-/** A level Replayer that nobody waits for lets so much time pass, so that small writes share one commit. */
-const lingerMs = 50;
+/**
+ * A level Replayer that nobody waits for lets so much time pass, so that many writes share one commit: the pages that
+ * they change are written once, and a document that changes often too. Little while readers come, so that they wait
+ * less.
+ */
+const lingerMs = 500;
+const lingerAwaitedMs = 50;
+/** How long after the last of them readers are expected. */
+const awaitedMs = 2_000;
 const retryMs = 100;
 const retryMsMax = 10_000;
 /** So many failures in a row are a state to be told. */
@@ -60,8 +67,9 @@ export class Replayer {
   #broken: Error | undefined;
   #failureCount = 0;
   #reason: string | undefined;
-  #eventCountMax = eventCountLevel;
+  #isBehind = false;
   #demand = 0;
+  #demandedAt = Number.NEGATIVE_INFINITY;
   /** Transactions and seals take turns. */
   #turn: Promise<unknown> = Promise.resolve();
   #running = false;
@@ -169,6 +177,7 @@ export class Replayer {
   /** Somebody waits: no lingering up to that instance. */
   #hurry(instance: number): void {
     this.#demand = Math.max(this.#demand, instance);
+    this.#demandedAt = this.#options.clock.monotonic();
     // The pause before a retry is not cut short: many readers would make it none.
     if (this.#failureCount === 0) this.#endPause?.();
     this.#wake();
@@ -198,8 +207,10 @@ export class Replayer {
 
   async #run(): Promise<void> {
     while (this.#mayRun()) {
-      const level = this.#lag() < digestInterval && this.#eventCountMax === eventCountLevel;
-      if (level && this.#demand <= this.checkpointInstance) await this.#wait(lingerMs);
+      const level = this.#lag() < digestInterval && !this.#isBehind;
+      if (level && this.#demand <= this.checkpointInstance) {
+        await this.#wait(this.#isAwaited ? lingerAwaitedMs : lingerMs);
+      }
       if (!this.#mayRun()) return;
       const done = await this.#takeTurn(async () => this.#paused || this.#stopped || this.#transact());
       if (!done) await this.#wait(Math.min(retryMsMax, retryMs * 2 ** Math.min(this.#failureCount - 1, 10)));
@@ -230,7 +241,8 @@ export class Replayer {
     try {
       const lastInstance = Math.min(target, log.appliedInstance, nextMultiple(before + 1));
       const transaction = new Transaction({ machines, log, group, firstInstance: before + 1 });
-      await transaction.execute({ lastInstance, eventCountMax: this.#eventCountMax, bytesMax: transactionBytesMax });
+      const eventCountMax = this.#isAwaited && !this.#isBehind ? eventCountAwaited : eventCountMost;
+      await transaction.execute({ lastInstance, eventCountMax, bytesMax: transactionBytesMax });
       // Synced before the commit that covers its newest entry (FORMATS).
       await group.save();
       await Promise.all(machines.map((machine) => machine.commitCheckpoint?.()));
@@ -244,7 +256,7 @@ export class Replayer {
       }
       if (transaction.lastWriteInstance !== undefined) this.#lastWriteInstance = transaction.lastWriteInstance;
       this.#replayedBytes += transaction.bytes;
-      this.#adapt(transaction.eventCount);
+      this.#isBehind = transaction.eventCount >= eventCountMax || this.#lag() >= digestInterval;
       observer.measure('replay_transaction_events', transaction.eventCount);
     } catch (error) {
       this.#failed(error);
@@ -261,10 +273,9 @@ export class Replayer {
     return true;
   }
 
-  /** Larger transactions while behind, since a commit costs the same; small ones when level, so that readers wait less. */
-  #adapt(eventCount: number): void {
-    const behind = eventCount >= this.#eventCountMax || this.#lag() >= digestInterval;
-    this.#eventCountMax = behind ? Math.min(eventCountBehind, this.#eventCountMax * 2) : eventCountLevel;
+  /** Whether readers came lately. */
+  get #isAwaited(): boolean {
+    return this.#options.clock.monotonic() - this.#demandedAt < awaitedMs;
   }
 
   #failed(error: unknown): void {
