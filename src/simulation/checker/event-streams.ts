@@ -100,9 +100,11 @@ function checkStream(stream: EventStream, history: ChosenHistory, mustReach: num
   }
 }
 
-function expectedEvents({ after, filter }: EventStream, history: ChosenHistory): readonly ChosenEvent[] {
-  const rest = history.events.slice(after);
-  return filter === undefined ? rest : rest.filter(filter);
+/** As many as were delivered, and the one that comes next. */
+function expectedEvents(stream: EventStream, history: ChosenHistory): readonly ChosenEvent[] {
+  const { after, filter, events } = stream;
+  if (filter === undefined) return history.events.slice(after, after + events.length + 1);
+  return history.events.slice(after).filter(filter);
 }
 
 function checkEvent(
