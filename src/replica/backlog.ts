@@ -1,4 +1,5 @@
 import { assert } from '../base/assert.ts';
+import { isPlanted } from '../base/planted-bugs.ts';
 import type { LogRecord } from '../log/log.ts';
 import type { ChosenInstance } from '../paxos/learner.ts';
 
@@ -64,7 +65,8 @@ export class Backlog {
   #keep(chosen: ChosenInstance): void {
     if (chosen.instance !== this.#nextInstance) return;
     if (this.#bytes > 0 && this.#bytes + chosen.value.length > bytesMax) return;
-    this.#waiting.push(chosen);
+    if (isPlanted('apply-out-of-order')) this.#waiting.unshift(chosen);
+    else this.#waiting.push(chosen);
     this.#bytes += chosen.value.length;
     this.#nextInstance++;
   }

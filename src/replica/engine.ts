@@ -162,10 +162,12 @@ export class Engine {
     this.parts.standing.heard(from.replica, message);
   }
 
-  /** What the disk has no chance to keep is dropped like a lost message: it is said again. */
+  /** What the disk has no chance to keep up with is dropped like a lost message: it is said again. */
   #isTooMuch({ kind }: PaxosMessage): boolean {
-    if (kind !== 'accept' && kind !== 'learned') return false;
-    if (this.parts.storage.outstandingBytes < this.parts.limits.unsyncedBytesMax) return false;
+    const { storage, limits } = this.parts;
+    const bringsValues = kind === 'accept' || kind === 'learned';
+    const hasRoom = !bringsValues || storage.outstandingBytes < limits.unsyncedBytesMax;
+    if (hasRoom && storage.waitingCount < limits.unsyncedAnswersMax) return false;
     this.#options.observer.count('messages_dropped_by_disk_total');
     return true;
   }

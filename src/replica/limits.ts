@@ -11,6 +11,8 @@ export interface ReplicaLimits {
   readonly appendsInFlightMax: number;
   /** Values that wait for this replica's disk, in bytes; beyond it nothing more is proposed, and what others send is dropped. */
   readonly unsyncedBytesMax: number;
+  /** Answers that wait for this replica's disk; beyond it what others send is dropped. */
+  readonly unsyncedAnswersMax: number;
   /** Proposals waiting to be batched, in bytes; beyond it `busy`. */
   readonly waitingBytesMax: number;
   /** Reads that wait to be confirmed or for an instance; beyond it `busy`. */
@@ -26,6 +28,7 @@ export const defaultReplicaLimits: ReplicaLimits = {
   batchCountMax: 4096,
   appendsInFlightMax: 1,
   unsyncedBytesMax: 64 * 1024 * 1024,
+  unsyncedAnswersMax: 16_384,
   waitingBytesMax: 64 * 1024 * 1024,
   waitingReadsMax: 65_536,
   deadlineSweepMs: 20,

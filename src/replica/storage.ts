@@ -26,6 +26,7 @@ export class Storage {
   readonly #onFailure: (error: unknown) => void;
   readonly #jobs: Job[] = [];
   #bytes = 0;
+  #actionCount = 0;
   #isRevoked = false;
 
   /** @param onFailure - told of a failure after which the log is dead; nothing runs any more */
@@ -45,6 +46,11 @@ export class Storage {
     return this.#bytes;
   }
 
+  /** Actions that wait for a sync. */
+  get waitingCount(): number {
+    return this.#actionCount;
+  }
+
   promise(ballot: Ballot): void {
     this.#jobs.push({ promise: ballot, records: [], actions: [], isIssued: false, isDurable: false });
   }
@@ -56,8 +62,12 @@ export class Storage {
 
   afterSync(action: () => void): void {
     const last = this.#jobs.at(-1);
-    if (last === undefined) action();
-    else last.actions.push(action);
+    if (last === undefined) {
+      action();
+      return;
+    }
+    last.actions.push(action);
+    this.#actionCount++;
   }
 
   /** Hands to the log what was gathered since the last call; what was gathered together shares one append. */
@@ -114,6 +124,7 @@ export class Storage {
     for (let head = this.#jobs[0]; head?.isDurable === true; head = this.#jobs[0]) {
       this.#jobs.shift();
       for (const { value } of head.records) this.#bytes -= value.length;
+      this.#actionCount -= head.actions.length;
       for (const action of head.actions) action();
     }
     this.flush();

@@ -102,7 +102,9 @@ export class ClusterWorld {
       observer,
       pressure: () => node.pressure,
       limits: { stopGraceMs: 10, ...options.limits },
-      onFatal: (error) => node.fatal.push(error),
+      onFatal: (error) => {
+        if (error !== node.log.failure) node.fatal.push(error);
+      },
     });
     if (links === undefined) throw new Error('a replica connects when it starts');
     node.replica = replica;
