@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts';
 import { type Disk, DiskError } from '../base/disk.ts';
 import { LoggosError } from '../base/errors.ts';
 import type { Observer } from '../base/observer.ts';
+import { isPlanted } from '../base/planted-bugs.ts';
 import type { Random } from '../base/random.ts';
 import type { StateMachine } from '../statemachine/state-machine.ts';
 import type { AppliedLog } from './applied-log.ts';
@@ -134,7 +135,8 @@ export class CheckpointManager {
       clock,
       observer,
       limits: configuration,
-      checkpointInstance: () => this.replayer.checkpointInstance,
+      checkpointInstance: () =>
+        isPlanted('clean-beyond-checkpoint') ? log.appliedInstance : this.replayer.checkpointInstance,
       rebuildHold: () => this.#selfSealer.rebuildHold,
       onHeldToRebuild: () => this.#selfSealer.heldToRebuild(),
     });

@@ -1,6 +1,7 @@
 import { assert } from '../base/assert.ts';
+import { isPlanted } from '../base/planted-bugs.ts';
 import { isEmptyFilter, matcherOf } from './history/event-filter.ts';
-import type { LiveDocuments } from './live-documents.ts';
+import type { LiveDocuments, TailView } from './live-documents.ts';
 import type { CheckpointReader, EventFilter, HistoryLine } from './store/checkpoint-reader.ts';
 
 /** As `DocumentReader.events`. */
@@ -37,7 +38,8 @@ export async function readEvents(
   while (page.scannedTo < applied && !page.isFull) {
     const { firstPosition } = live.tail;
     if (firstPosition !== 0 && page.scannedTo + 1 >= firstPosition) {
-      page.take(live.tail.lines(page.scannedTo, Math.min(TAIL_LINES_MAX, page.scansLeft)), applied);
+      const lines = live.tail.lines(page.scannedTo, Math.min(TAIL_LINES_MAX, page.scansLeft));
+      page.take(lines, applied, isPlanted('drop-event-at-leader-change') ? live.tail : undefined);
       continue;
     }
     const before = page.scannedTo;
@@ -80,10 +82,11 @@ class Page {
   }
 
   /** Takes what passes of consecutive lines. */
-  take(lines: readonly HistoryLine[], lastPosition: number): void {
+  take(lines: readonly HistoryLine[], lastPosition: number, dropped?: TailView): void {
     for (const { position, line } of lines) {
       if (position > lastPosition || this.isFull) return;
-      if (this.#passes === undefined || this.#passes(line)) this.#put({ position, line });
+      if (dropped !== undefined && isAfterNoOp(dropped, position, line)) this.scannedTo = position;
+      else if (this.#passes === undefined || this.#passes(line)) this.#put({ position, line });
       if (this.#isCut) return;
       this.scannedTo = position;
     }
@@ -107,4 +110,10 @@ class Page {
     this.lines.push({ position, line });
     this.scannedTo = Math.max(this.scannedTo, position);
   }
+}
+
+/** Of the planted bug alone: whether a new leader's no-op stands before an event. */
+function isAfterNoOp(tail: TailView, position: number, line: string): boolean {
+  const instanceOf = (text: string) => Number(text.slice(0, 80).match(/"instance":(\d+)/)?.[1]);
+  return instanceOf(line) > instanceOf(tail.line(position - 1) ?? line) + 1;
 }

@@ -1,4 +1,5 @@
 import { type Disk, DiskError, type DiskFile } from '../base/disk.ts';
+import { isPlanted } from '../base/planted-bugs.ts';
 import { nameSpare, type Spare } from './segment-supply.ts';
 
 /**
@@ -19,8 +20,14 @@ export async function beginSegment(
 
 /** One write and one sync. A short write is a failure (A9): the reason would show on the next call only. */
 export async function writeWhole(file: DiskFile, path: string, offset: number, bytes: Uint8Array): Promise<void> {
-  const count = await file.writeAndSync(offset, bytes);
-  if (count !== bytes.byteLength) {
+  const isRetried = isPlanted('retry-failed-sync');
+  const count = await (isRetried ? writeAndRetry(file, offset, bytes) : file.writeAndSync(offset, bytes));
+  if (count !== bytes.byteLength && !isPlanted('ignore-short-write')) {
     throw new DiskError('failed', path, `short write at ${offset}: ${count} of ${bytes.byteLength}`);
   }
+}
+
+/** Of the planted bug alone: a second sync may succeed although the first lost the pages. */
+async function writeAndRetry(file: DiskFile, offset: number, bytes: Uint8Array): Promise<number> {
+  return await file.writeAndSync(offset, bytes).catch(() => file.sync().then(() => bytes.byteLength));
 }

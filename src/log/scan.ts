@@ -1,4 +1,5 @@
 import type { Hashes } from '../base/hashes.ts';
+import { isPlanted } from '../base/planted-bugs.ts';
 import { asBuffer } from './bytes.ts';
 import {
   decodeRecordHeader,
@@ -47,6 +48,7 @@ export function* scanSegment(file: Uint8Array, options: ScanOptions): Generator<
   while (offset < end) {
     const header = headerAt(offset);
     if (header === undefined) {
+      if (isPlanted('cut-at-first-bad-record')) return;
       const next = nextHeader(bytes, offset + 1, headerAt);
       const hiddenEnd = next ?? (knownEnd === undefined ? lastNonZero(bytes, offset) : end);
       if (hiddenEnd > offset) yield { kind: 'unreadable', offset, bytes: hiddenEnd - offset };
@@ -57,6 +59,7 @@ export function* scanSegment(file: Uint8Array, options: ScanOptions): Generator<
     const payload = bytes.subarray(offset + recordHeaderBytes, offset + recordHeaderBytes + header.payloadBytes);
     const whole = payload.byteLength === header.payloadBytes;
     const intact = whole && hashes.crc32(payload) === header.payloadCrc;
+    if (!intact && isPlanted('cut-at-first-bad-record')) return;
     yield { kind: 'record', header, offset, bytes: length, payload, intact };
     offset += length;
   }

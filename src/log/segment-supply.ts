@@ -2,6 +2,7 @@ import { assert } from '../base/assert.ts';
 import type { Clock } from '../base/clock.ts';
 import { type Disk, DiskError } from '../base/disk.ts';
 import type { Observer } from '../base/observer.ts';
+import { isPlanted } from '../base/planted-bugs.ts';
 import { segmentName, spareName } from './format.ts';
 
 const chunk = new Uint8Array(1024 * 1024);
@@ -125,7 +126,7 @@ export async function makeSpare(
   await disk.remove(path);
   try {
     await fillWithZeros(disk, path, bytes, stopped);
-    await disk.syncDirectory(directory);
+    if (!isPlanted('no-directory-sync')) await disk.syncDirectory(directory);
   } catch (error) {
     // What it took is given back at once: others may need the room more.
     await disk.remove(path).catch(() => undefined);
@@ -160,7 +161,7 @@ export async function findSpare(
 /** Gives the spare its segment's name, durably. */
 export async function nameSpare(disk: Disk, directory: string, spare: Spare): Promise<void> {
   await disk.rename(spare.path, `${directory}/${segmentName(spare.segment)}`);
-  await disk.syncDirectory(directory);
+  if (!isPlanted('no-directory-sync')) await disk.syncDirectory(directory);
 }
 
 async function fillWithZeros(disk: Disk, path: string, bytes: number, stopped: () => boolean): Promise<void> {

@@ -1,5 +1,6 @@
 import { assert } from '../../base/assert.ts';
 import type { Hashes } from '../../base/hashes.ts';
+import { isPlanted } from '../../base/planted-bugs.ts';
 import { dedupeKey } from '../machine/dedupe.ts';
 import { addToDigest, subtractFromDigest } from '../machine/digest.ts';
 import { rowHash } from '../machine/row.ts';
@@ -84,7 +85,7 @@ export class OpenTransaction implements StateView {
   }
 
   dedupeEntries(): Iterable<DedupeEntry> {
-    return this.#dedupe.values();
+    return isPlanted('dedupe-missing-in-checkpoint') ? [] : this.#dedupe.values();
   }
 
   #look(collection: string, documentId: string): Looked {
@@ -118,6 +119,7 @@ export function changeRows(
     const hash = rowHash(row, hashes);
     if (replacedHash === undefined) documentCount += 1;
     else digest = subtractFromDigest(digest, replacedHash);
+    if (isPlanted('map-order-in-digest')) digest = hashes.sha256(digest);
     digest = addToDigest(digest, hash);
     write(row, hash, replacedHash);
   }
