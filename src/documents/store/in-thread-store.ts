@@ -1,7 +1,7 @@
 import { assert } from '../../base/assert.ts';
-import { type Disk, DiskError } from '../../base/disk.ts';
-import { LoggosError } from '../../base/errors.ts';
+import type { Disk } from '../../base/disk.ts';
 import type { Hashes } from '../../base/hashes.ts';
+import { isPlanted } from '../../base/planted-bugs.ts';
 import type { MachineValue } from '../../statemachine/state-machine.ts';
 import type { HistoryCuts } from '../history/format.ts';
 import { emptyHistory, type HistoryEnd } from '../history/history-end.ts';
@@ -11,6 +11,7 @@ import { executeInstance, initialState } from '../machine/execute.ts';
 import type { InstanceEffects } from '../machine/types.ts';
 import { CheckpointScrubber } from './checkpoint-scrubber.ts';
 import type { CheckpointHead, CheckpointStore, FrozenFiles } from './checkpoint-store.ts';
+import { isBusy, isForGood, isNoRoom } from './failures.ts';
 import { InOrder } from './in-order.ts';
 import { OpenTransaction } from './open-transaction.ts';
 import type { RowStorage } from './row-storage.ts';
@@ -29,6 +30,8 @@ export interface CheckpointStoreOptions {
   readonly rows?: RowStorage;
   /** Default: the format's. */
   readonly cuts?: HistoryCuts;
+  /** Nothing can be written any more, for a failing disk (D7). Damage and broken invariants are only thrown. */
+  readonly onFailure?: (error: unknown) => void;
 }
 
 /** Sealing one file a commit keeps each commit short; files fill more slowly than commits come. */
@@ -182,7 +185,9 @@ export class InThreadCheckpointStore implements CheckpointStore {
     this.#transaction = undefined;
     this.#historyIsSound = false;
     opened.scrubber.restart();
-    if (!isNoRoom(error) && !isBusy(error)) this.#failure = error;
+    if (isNoRoom(error) || isBusy(error)) return;
+    this.#failure = error;
+    if (isForGood(error)) this.#options.onFailure?.(error);
   }
 
   /** Cuts what an abandoned transaction appended. On a disk that is still full this fails too, and is tried again. */
@@ -199,6 +204,9 @@ export class InThreadCheckpointStore implements CheckpointStore {
     if (!transaction.isEmpty) {
       const historyEnd = await opened.history.sync();
       assert(historyEnd.position === transaction.state.position, 'history ends where the rows do');
+      if (isPlanted('checkpoint-instance-outside-transaction')) {
+        await this.#rows.recordDigest({ ...this.#stated(), state: transaction.state });
+      }
       this.#committed = await this.#rows.commit(this.#stated(), transaction, historyEnd);
       this.#historyEnd = historyEnd;
     }
@@ -268,12 +276,4 @@ export class InThreadCheckpointStore implements CheckpointStore {
     const { state, digest, documentCount } = this.#stated();
     return { state, digest, documentCount, databaseBytes: this.#rows.bytes, historyBytes: opened.history.bytes };
   }
-}
-
-function isNoRoom(error: unknown): boolean {
-  return error instanceof DiskError && error.kind === 'no-room';
-}
-
-function isBusy(error: unknown): boolean {
-  return error instanceof LoggosError && error.code === 'busy';
 }

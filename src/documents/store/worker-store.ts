@@ -1,8 +1,7 @@
-import { InvariantError } from '../../base/assert.ts';
-import { DiskError } from '../../base/disk.ts';
 import { LoggosError } from '../../base/errors.ts';
 import { type CallPort, serveCalls } from '../../base/remote-calls.ts';
 import type { CheckpointHead, CheckpointStore, FrozenFiles } from './checkpoint-store.ts';
+import { isForGood } from './failures.ts';
 import {
   type CheckpointItem,
   type PackedFingerprints,
@@ -101,12 +100,6 @@ export class WorkerCheckpointStore implements CheckpointStore {
       throw error;
     }
   }
-}
-
-/** Whether a write's failure leaves a store that nobody mends while the process lives. */
-function isForGood(error: unknown): boolean {
-  if (error instanceof DiskError) return error.kind !== 'no-room';
-  return !(error instanceof LoggosError) && !(error instanceof InvariantError);
 }
 
 /** The worker's side: serves `store` to the other end of `port`. */

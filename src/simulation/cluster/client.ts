@@ -266,8 +266,8 @@ function outcomeOf(
   const { instance, position } = outcome;
   if (outcome.kind === 'rejected') {
     const { code, facts } = outcome;
-    const { index } = facts;
-    return { kind: 'rejected', code, position, ...(typeof index === 'number' ? { failedWrite: index } : {}) };
+    const { operation } = facts;
+    return { kind: 'rejected', code, position, ...(typeof operation === 'number' ? { failedWrite: operation } : {}) };
   }
   const eventCount = writes.filter(({ kind }) => kind !== 'check').length;
   return {

@@ -226,7 +226,11 @@ async function openMachine(
   const directory = machineDirectory(current.directory, documentMachineId);
   const rows = new (shape.rows === 'maps' ? ModelRows : SqliteRowsOnDisk)({ directory, disk, hashes });
   const historyId = current.group.group?.histories[0]?.id ?? shape.group.historyId;
-  const store = new InThreadCheckpointStore({ directory, historyId, disk, hashes, rows, cuts: shape.cuts });
+  const store = new InThreadCheckpointStore({
+    ...{ directory, historyId, disk, hashes, rows },
+    cuts: shape.cuts,
+    onFailure: (error) => hands.exit(error),
+  });
   const machine = await DocumentStateMachine.open({
     ...{ store, directory, disk, hashes },
     liveRows: rows.live,
