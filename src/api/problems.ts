@@ -45,7 +45,7 @@ export const problems: Readonly<Record<ErrorCode, Problem>> = {
   },
   unauthenticated: { status: 401, title: 'No valid credentials', advice: 'Send a valid API key.' },
   forbidden: { status: 403, title: 'Not allowed', advice: 'Use a key whose role allows this request.' },
-  'not-found': { status: 404, title: 'Not found', advice: 'Check the name; nothing by it was ever here.' },
+  'not-found': { status: 404, title: 'Not found', advice: 'Check the address; names are case-sensitive.' },
   'no-such-route': {
     status: 404,
     title: 'No such route',

@@ -2,7 +2,6 @@ import { type Request, Router } from 'express';
 import { type EventsQuery, eventQuery, eventsQuery } from '../api/events.ts';
 import { mediaTypes } from '../api/headers.ts';
 import { positionText } from '../api/scalars.ts';
-import { LoggosError } from '../base/errors.ts';
 import { toBase64url } from '../documents/machine/base64url.ts';
 import { chainLink, commitmentOf, splitEventLine } from '../documents/machine/event-line.ts';
 import type { EventFilter, HistoryLine } from '../documents/store/checkpoint-reader.ts';
@@ -18,7 +17,7 @@ import { otherMethods } from './methods.ts';
 import { negotiate } from './negotiation.ts';
 import { checkHistory, positionHeaders, statedHistory } from './positions.ts';
 import { parseQuery } from './query.ts';
-import { invalidParameter } from './refusal.ts';
+import { invalidParameter, Refusal } from './refusal.ts';
 import type { StreamCount } from './stream-count.ts';
 import { readable } from './waiting.ts';
 
@@ -170,8 +169,10 @@ export function eventRoutes(
     checkHistory(read.histories, query.history ?? statedHistory(request.headers), position);
     const line = position === 0 ? undefined : await read.event(position);
     const chainBefore = line === undefined ? undefined : await read.chainAt(position - 1);
-    if (line === undefined || chainBefore === undefined)
-      throw new LoggosError('not-found', 'no event has this position');
+    if (line === undefined || chainBefore === undefined) {
+      const advice = 'Positions begin at 1; `Loggos-Position` of this answer says the last.';
+      throw new Refusal('not-found', 'no event has this position', { advice });
+    }
     const isPinned = query.history !== undefined;
     const headers = {
       'Content-Type': type,

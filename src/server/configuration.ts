@@ -29,7 +29,7 @@ const settings = {
   },
   replica: {
     schema: z.string().regex(/^[a-z0-9][a-z0-9-]{0,31}$/, 'lower-case letters, digits and -, at most 32'),
-    default: 'gaios',
+    default: 'loggos',
     argument: 'name',
     description: "This replica's name, given to it at its first start.",
   },

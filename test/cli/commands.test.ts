@@ -216,10 +216,10 @@ test('the scripts for cron make a backup and restore it', async () => {
 test('status shows the cluster and the checkpoint', async () => {
   const { ready, cluster, checkpoint } = JSON.parse(await done('status', '--json'));
   assert.equal(ready, true);
-  assert.equal(cluster.leader, 'gaios');
+  assert.equal(cluster.leader, 'loggos');
   assert.ok(checkpoint.appliedInstance >= checkpoint.checkpointInstance);
   const text = await done('status');
-  assert.match(text, /replica +gaios: ready; leader: gaios/);
+  assert.match(text, /replica +loggos: ready; leader: loggos/);
   assert.match(text, /log +(1 segment|\d+ segments), .* \(pre-allocated\)\n +holdCount \(a setting\): \d+ instances\n/);
 });
 

@@ -30,7 +30,7 @@ export function restoreCommand(): Command {
     .argument('<file.tar>', 'a backup, or a directory with one unpacked')
     .requiredOption('--data <directory>', 'where to; one that holds files of Loggos is refused')
     .option('--at <position or time>', 'an earlier state: after this position, or as of this RFC 3339 time')
-    .option('--replica <name>', 'the name of its first replica', 'gaios')
+    .option('--replica <name>', 'the name of its first replica', 'loggos')
     .option('--dry-run', 'do everything but the last step, and leave nothing')
     .option('--json', 'what was restored, as one JSON object')
     .addHelpText('after', '\nExample:\n  $ loggos restore loggos-2026-11-24.tar --data data-restored')
