@@ -1,4 +1,5 @@
-import express, { type Express, type Request, type Response, Router } from 'express';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import express, { type Express, type NextFunction, type Request, type Response, Router } from 'express';
 import { LoggosError } from '../base/errors.ts';
 import type { Random } from '../base/random.ts';
 import { answering } from './answer.ts';
@@ -15,7 +16,7 @@ import { hostCheck } from './host-check.ts';
 import type { HttpServices } from './http-services.ts';
 import { openApiRoutes } from './openapi.ts';
 import { isPlanned, notInThisVersion } from './planned-routes.ts';
-import { problemHandler } from './problem-answer.ts';
+import { answeringProblems } from './problem-answer.ts';
 import { rootRoutes } from './root.ts';
 import { Salts } from './salts.ts';
 import { snapshotRoutes } from './snapshots.ts';
@@ -37,7 +38,9 @@ export interface HttpAppOptions extends Omit<HttpServices, 'salts'> {
 
 /** The REST interface, to be served by `createHttpServer`. */
 export interface HttpApp {
+  /** Whose prototypes the requests and responses given to `serve` must have. */
   readonly express: Express;
+  serve(request: IncomingMessage, response: ServerResponse): void;
   readonly services: HttpServices;
   /** Event streams and long polls that are open. */
   readonly openStreams: number;
@@ -71,24 +74,6 @@ export function createHttpApp(options: HttpAppOptions): HttpApp {
     return router;
   };
 
-  const checkHost = settings.checkHost ? hostCheck(settings) : () => undefined;
-  // One layer for what every request passes: a layer of Express costs more than what is done in it.
-  app.use((request, response, next) => {
-    const refusal = checkHost(request);
-    const main = databases.get('main');
-    const { url } = request;
-    if (refusal !== undefined || main === undefined || !url.startsWith(`${mainPath}/`)) {
-      next(refusal);
-      return;
-    }
-    request.url = url.slice(mainPath.length);
-    request.baseUrl = mainPath;
-    routerOf(main)(request, response, (error?: unknown) => {
-      request.url = url;
-      request.baseUrl = '';
-      next(error);
-    });
-  });
   app.use('/v1/databases/:database', (request, response, next) => {
     const database = databases.get(String(request.params.database));
     // A database itself is created and dropped by a later version.
@@ -105,10 +90,40 @@ export function createHttpApp(options: HttpAppOptions): HttpApp {
     const path = request.path.length > 200 ? `${request.path.slice(0, 200)}…` : request.path;
     throw new LoggosError('no-such-route', `there is nothing at ${path}`);
   });
-  app.use(problemHandler(services));
+  const answerProblem = answeringProblems(services);
+  // Express knows an error handler by its four parameters.
+  app.use((failure: unknown, request: Request, response: Response, _next: NextFunction) => {
+    answerProblem(failure, request, response);
+  });
+
+  const checkHost = settings.checkHost ? hostCheck(settings) : () => undefined;
+  const serve = (request: Request, response: Response): void => {
+    const refusal = checkHost(request);
+    const main = databases.get('main');
+    const { url } = request;
+    if (refusal !== undefined) {
+      answerProblem(refusal, request, response);
+      return;
+    }
+    if (main === undefined || !url.startsWith(`${mainPath}/`)) {
+      app(request, response);
+      return;
+    }
+    // Straight to its router: the app and a mount in it would cost as much as parsing the body.
+    request.originalUrl = url;
+    request.baseUrl = mainPath;
+    request.url = url.slice(mainPath.length);
+    routerOf(main)(request, response, (error?: unknown) => {
+      request.baseUrl = '';
+      request.url = url;
+      if (error) answerProblem(error, request, response);
+      else app(request, response);
+    });
+  };
 
   return {
     express: app,
+    serve: (request, response) => serve(request as Request, response as Response),
     services,
     get openStreams() {
       return streams.open;

@@ -70,7 +70,7 @@ export function createHttpServer(app: HttpApp, limits: ServerLimits = defaultSer
       refuse(request, response, flaw);
       return;
     }
-    express(request as Parameters<Express>[0], response as Parameters<Express>[1]);
+    app.serve(request, response);
   };
   const server = createServer(
     {

@@ -1,4 +1,4 @@
-import type { NextFunction, Request, Response } from 'express';
+import type { Request, Response } from 'express';
 import { mediaTypes, responseHeaders } from '../api/headers.ts';
 import { problems, problemType } from '../api/problems.ts';
 import { type ErrorCode, type ErrorFacts, LoggosError } from '../base/errors.ts';
@@ -18,10 +18,9 @@ const privateCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'usage',
 ]);
 
-/** The one error handler of the REST interface: it alone makes problem+json. */
-export function problemHandler(services: HttpServices) {
-  // Express knows an error handler by its four parameters.
-  return (failure: unknown, request: Request, response: Response, _next: NextFunction): void => {
+/** Answers every error of the REST interface: it alone makes problem+json. */
+export function answeringProblems(services: HttpServices) {
+  return (failure: unknown, request: Request, response: Response): void => {
     const { error, database } = failure instanceof RouteFailure ? failure : { error: failure, database: undefined };
     if (error instanceof ClientGone) return;
     const errorId = services.ids();
