@@ -1,8 +1,8 @@
 import { assert } from '../../src/base/assert.ts';
 import { type Disk, DiskError, type DiskErrorKind, type DiskFile } from '../../src/base/disk.ts';
 import type { Random } from '../../src/base/random.ts';
-import { MemoryDirectory } from './memory-disk-directory.ts';
-import { type MemoryFile, sectorBytes } from './memory-disk-file.ts';
+import { type SectorFile, sectorBytes } from '../../src/simulation/world/sector-file.ts';
+import { VolatileDirectory } from '../../src/simulation/world/volatile-directory.ts';
 
 /** A call as fault plans see it, before it has an effect. */
 export interface DiskCall {
@@ -31,7 +31,7 @@ export type DiskFault =
  * process (what it wrote stays readable), `powerCut()` also loses any subset of unsynced sectors, lengths and names.
  */
 export class MemoryDisk {
-  #root = new MemoryDirectory();
+  #root = new VolatileDirectory();
   #generation = 0;
   /** Calls so far. */
   callCount = 0;
@@ -55,9 +55,9 @@ export class MemoryDisk {
   /** Ends the process and loses what was not synced: each sector, length and name by the toss of a coin. */
   powerCut(random: Random): void {
     this.kill();
-    const toss = () => (random.bytes(1)[0] ?? 0) % 2 === 0;
-    this.#root.powerCut(toss);
-    for (const file of new Set(this.#root.filesBelow('').values())) file.powerCut(toss);
+    const pick = (choices: number) => new DataView(random.bytes(4).buffer).getUint32(0) % choices;
+    this.#root.powerCut(() => pick(2) === 0);
+    for (const file of new Set(this.#root.filesBelow('').values())) file.powerCut(pick);
   }
 
   /** The bytes of a file as the running machine sees them: a copy. */
@@ -67,7 +67,7 @@ export class MemoryDisk {
 
   /** Replaces a file's bytes, on the platter too: rot, truncation, or somebody's hand. */
   overwrite(path: string, bytes: Uint8Array): void {
-    this.#root.file(path).rot(bytes);
+    this.#root.file(path).replace(bytes);
   }
 
   /** Flips one bit of a file, on the platter too. */
@@ -91,13 +91,13 @@ export class MemoryDisk {
   /** A copy, readable and platter: for trying every damage on the same state. */
   clone(): MemoryDisk {
     const copy = new MemoryDisk();
-    copy.#root = this.#root.clone(new Map());
+    copy.#root = this.#root.clone();
     copy.capacityBytes = this.capacityBytes;
     return copy;
   }
 
   /** For mounts: the tree, while the process that mounted it lives. */
-  treeOf(generation: number, path: string): MemoryDirectory {
+  treeOf(generation: number, path: string): VolatileDirectory {
     if (generation !== this.#generation) throw new DiskError('failed', path, 'this process has ended');
     return this.#root;
   }
@@ -122,7 +122,7 @@ class MountedDisk implements Disk {
   list(directory: string): Promise<readonly string[]> {
     return this.call('list', directory, (root) => {
       const node = root.find(directory);
-      return node instanceof MemoryDirectory ? [...node.names.keys()].sort() : [];
+      return node instanceof VolatileDirectory ? [...node.names.keys()].sort() : [];
     });
   }
 
@@ -130,7 +130,7 @@ class MountedDisk implements Disk {
     return this.call('stat', path, (root) => {
       const node = root.find(path);
       if (node === undefined) return undefined;
-      if (node instanceof MemoryDirectory) return { kind: 'directory' as const, bytes: 0 };
+      if (node instanceof VolatileDirectory) return { kind: 'directory' as const, bytes: 0 };
       return { kind: 'file' as const, bytes: node.bytes };
     });
   }
@@ -170,7 +170,7 @@ class MountedDisk implements Disk {
   async call<Value>(
     method: string,
     path: string,
-    effect: (root: MemoryDirectory, fault: DiskFault | undefined) => Value,
+    effect: (root: VolatileDirectory, fault: DiskFault | undefined) => Value,
     bytes = 0,
   ): Promise<Value> {
     await undefined;
@@ -190,10 +190,10 @@ class MountedFile implements DiskFile {
   readonly #mount: MountedDisk;
   readonly #disk: MemoryDisk;
   readonly #path: string;
-  readonly #file: MemoryFile;
+  readonly #file: SectorFile;
   #writing = false;
 
-  constructor(mount: MountedDisk, disk: MemoryDisk, path: string, file: MemoryFile) {
+  constructor(mount: MountedDisk, disk: MemoryDisk, path: string, file: SectorFile) {
     this.#mount = mount;
     this.#disk = disk;
     this.#path = path;
@@ -221,11 +221,12 @@ class MountedFile implements DiskFile {
 
   sync(): Promise<void> {
     return this.#mount.call('sync', this.#path, (_, fault) => {
+      const capture = this.#file.beginSync();
       if (typeof fault === 'object' && 'lose' in fault) {
-        this.#file.failSync();
+        this.#file.failSync(capture);
         throw new DiskError('failed', this.#path, 'planned: the sync failed');
       }
-      this.#file.sync();
+      this.#file.endSync(capture);
       this.#disk.syncCount += 1;
     });
   }

@@ -129,6 +129,18 @@ export class SectorFile {
     this.#platterHigh = Math.max(this.#platterHigh, end);
   }
 
+  /** Replaces the whole content, on the platter too: somebody's hand. */
+  replace(bytes: Uint8Array): void {
+    this.#readable = bytes.slice();
+    this.#platter = bytes.slice();
+    this.#ownsReadable = true;
+    this.#ownsPlatter = true;
+    this.bytes = bytes.byteLength;
+    this.#platterBytes = bytes.byteLength;
+    this.#platterHigh = bytes.byteLength;
+    this.#dirty.clear();
+  }
+
   clone(): SectorFile {
     const copy = new SectorFile();
     copy.#readable = this.#readable;
