@@ -12,6 +12,7 @@ import { putCommand } from './commands/put.ts';
 import { restoreCommand } from './commands/restore.ts';
 import { rmCommand } from './commands/rm.ts';
 import { serveCommand } from './commands/serve.ts';
+import { simulateCommand } from './commands/simulate.ts';
 import { snapshotCommand } from './commands/snapshot.ts';
 import { statusCommand } from './commands/status.ts';
 import { verifyCommand } from './commands/verify.ts';
@@ -33,6 +34,7 @@ const commands = [
   statusCommand,
   logCommand,
   configCommand,
+  simulateCommand,
 ];
 
 const program = new Command('loggos')

@@ -36,7 +36,7 @@ export interface SeedResult {
 }
 
 export interface SeedFailure {
-  /** Begins with the word of the rule that was broken, and a colon. */
+  /** Begins with the word of the rule that was broken, and a colon. May have further lines. */
   readonly message: string;
   /** The last lines of the trace before it. */
   readonly trace: readonly string[];
@@ -45,7 +45,12 @@ export interface SeedFailure {
 /** One seed from start to verdict. Never rejects for what the run did wrong. One at a time in a process. */
 export type RunSeed = (options: SeedOptions) => Promise<SeedResult>;
 
-/** The word of the rule that a failure broke: two failures of one rule are taken for the same. */
-export function ruleOf(failure: SeedFailure): string {
-  return failure.message.split(':', 1)[0] ?? '';
+/**
+ * The rule that a failure broke, to tell whether two failures are the same: its word, and for what has no rule of its
+ * own also what it says, without its numbers.
+ */
+export function ruleOf({ message }: SeedFailure): string {
+  const [line = ''] = message.split('\n', 1);
+  const [word = ''] = line.split(':', 1);
+  return word === 'assertion' || word === 'unexpected' ? line.replaceAll(/\d+/g, 'N') : word;
 }

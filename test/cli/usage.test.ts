@@ -10,7 +10,8 @@ const nobody = 'http://127.0.0.1:9';
 test('every command is explained with an example', async () => {
   const { stdout } = await loggos('--help');
   const commands = [...stdout.matchAll(/^ {2}([a-z]+) /gm)].map((match) => match[1] ?? '');
-  const expected = 'serve get put patch rm history diff events backup verify restore snapshot status log config';
+  const expected =
+    'serve get put patch rm history diff events backup verify restore snapshot status log config simulate';
   for (const name of expected.split(' ')) {
     assert.ok(commands.includes(name), `${name} is a command`);
   }
