@@ -14,6 +14,9 @@ export interface WeatherOptions<Running> {
   readonly restart?: (machine: Machine<Running>, change: DiskChange | undefined) => void;
 }
 
+/** After this mean whatever ends in calm weather starts again. */
+const calmRestartMs = 100;
+
 /**
  * The faults that come by themselves, some a minute: crashes, pauses, partitions, clocks, rot, full and exchanged
  * disks. Whatever ends is started again a while later. What strikes single calls and frames is not here.
@@ -21,7 +24,7 @@ export interface WeatherOptions<Running> {
 export class Weather<Running> {
   readonly #room: MachineRoom<Running>;
   readonly #restart: (machine: Machine<Running>, change: DiskChange | undefined) => void;
-  /** What `calm` has to end: cuts, pauses, full disks. */
+  /** What `calm` has to end: cuts, pauses, full disks, machines that are off. */
   readonly #open = new Set<() => void>();
   /** An earlier copy of each disk, for rolling back. */
   readonly #images = new Map<string, DiskImage>();
@@ -44,7 +47,7 @@ export class Weather<Running> {
       this.#next(kind, strike);
   }
 
-  /** No fault comes any more, and those that last are over. Machines that are off are still started. */
+  /** No fault comes any more, and those that last are over. Machines that are off start now. */
   calm(): void {
     this.#isCalm = true;
     for (const end of [...this.#open]) end();
@@ -125,12 +128,12 @@ export class Weather<Running> {
   }
 
   /** Ends something after a while, or when the weather calms down. */
-  #for(durationMs: number, end: () => void): void {
+  #for(durationMs: number, end: () => void, detail = 'over'): void {
     const once = () => {
       if (this.#open.delete(once)) end();
     };
     this.#open.add(once);
-    this.#room.scheduler.after(world, durationMs, 'weather', 'over', once);
+    this.#room.scheduler.after(world, durationMs, 'weather', detail, once);
   }
 
   #allPowerCut(): void {
@@ -189,17 +192,20 @@ export class Weather<Running> {
 
   #restartLater(machine: Machine<Running>): void {
     if (machine.processes.length > 0) return;
-    const { fate, scheduler } = this.#room;
-    const meanMs = fate.dials.shapes['restart-ms'];
-    scheduler.after(world, fate.stream('restart').exponential(meanMs), 'weather', `start ${machine.name}`, () => {
-      if (machine.processes.length > 0) return;
-      const change = this.#changes.get(machine.name);
-      this.#changes.delete(machine.name);
-      this.#restart(machine, change);
-      if (this.#isCalm) return;
-      if (fate.strikes('double-start', machine.name)) this.#restart(machine, change);
-      if (fate.strikes('boot-crash', machine.name)) this.#crashInBoot(machine, machine.lives);
-    });
+    const { fate } = this.#room;
+    const meanMs = this.#isCalm ? calmRestartMs : fate.dials.shapes['restart-ms'];
+    this.#for(fate.stream('restart').exponential(meanMs), () => this.#restartNow(machine), `start ${machine.name}`);
+  }
+
+  #restartNow(machine: Machine<Running>): void {
+    if (machine.processes.length > 0) return;
+    const { fate } = this.#room;
+    const change = this.#changes.get(machine.name);
+    this.#changes.delete(machine.name);
+    this.#restart(machine, change);
+    if (this.#isCalm) return;
+    if (fate.strikes('double-start', machine.name)) this.#restart(machine, change);
+    if (fate.strikes('boot-crash', machine.name)) this.#crashInBoot(machine, machine.lives);
   }
 
   #crashInBoot(machine: Machine<Running>, life: number): void {
