@@ -17,18 +17,22 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '3' },
     keys: { type: 'string', default: '10000,1000000' },
     documents: { type: 'string', default: '100000' },
+    memory: { type: 'string', default: '100000,300000,1000000' },
+    only: { type: 'string', default: 'commits,http,restart,memory' },
     directory: { type: 'string' },
     json: { type: 'string' },
   },
 });
 
 if (values.help) {
-  process.stdout.write(`npm run bench -- [--seconds 4] [--rounds 3] [--keys 10000,1000000] [--documents 100000] [--directory DIR] [--json FILE]
+  process.stdout.write(`npm run bench -- [--seconds 4] [--rounds 3] [--keys 10000,1000000] [--documents 100000] [--memory 100000,300000,1000000] [--only commits,http,restart,memory] [--directory DIR] [--json FILE]
 
   --seconds    of each measurement
   --rounds     of commits and of each HTTP measurement, alternating with what they are compared with; medians are shown
   --keys       how many documents the HTTP load is spread over, one run each
-  --documents  how many documents restart, memory and disk are measured with
+  --documents  how many documents restart and disk are measured with
+  --memory     how many documents resident memory is measured with, ascending
+  --only       which of its parts; the disk's sync rate is always measured
   --directory  where data directories are made (the disk that is measured); default: the system's temporary directory
   --json       also write all figures to this file
 `);
@@ -39,6 +43,7 @@ const options = {
   seconds: Number(values.seconds),
   rounds: Number(values.rounds),
   documents: Number(values.documents),
+  memory: values.memory.split(',').map(Number),
   directory: await mkdtemp(join(resolve(values.directory ?? tmpdir()), 'loggos-bench-')),
 };
 
@@ -57,17 +62,24 @@ try {
   show({ what: 'fdatasync of 300 bytes', value: sync.perSecond, unit: '/s' });
   show({ what: 'fdatasync, p50', value: sync.p50Ms, unit: 'ms' });
   show({ what: 'fdatasync, p99', value: sync.p99Ms, unit: 'ms' });
-  start('Commits in one process, 64 in flight, without HTTP');
-  for await (const row of inProcessCommits(options)) show(row);
-  for (const keys of values.keys.split(',').map(Number)) {
+  const parts = values.only.split(',');
+  if (parts.includes('commits')) {
+    start('Commits in one process, 64 in flight, without HTTP');
+    for await (const row of inProcessCommits(options)) show(row);
+  }
+  for (const keys of parts.includes('http') ? values.keys.split(',').map(Number) : []) {
     start(`REST over ${keys.toLocaleString('en')} documents of 256 bytes`);
     for await (const row of measureHttp({ ...options, keys })) show(row);
   }
-  start('Restart after kill -9');
-  for await (const row of restartTimes(options)) show(row);
-  start('Memory and disk');
-  for await (const row of memoryWithDocuments(options)) show(row);
-  for await (const row of historyBytes(options)) show(row);
+  if (parts.includes('restart')) {
+    start('Restart after kill -9, and disk');
+    for await (const row of restartTimes(options)) show(row);
+    for await (const row of historyBytes(options)) show(row);
+  }
+  if (parts.includes('memory')) {
+    start('Memory');
+    for await (const row of memoryWithDocuments(options)) show(row);
+  }
   process.stdout.write(`\n${printTable(rows)}`);
   if (values.json !== undefined)
     await writeFile(values.json, `${JSON.stringify({ node: process.version, rows }, null, 2)}\n`);

@@ -61,6 +61,14 @@ export class MeasuredServer {
     return (await (await fetch(`http://127.0.0.1:${this.port}${path}`)).json()) as Shape;
   }
 
+  /** Sends JSON; throws unless it was done. */
+  async post(path: string, body: string): Promise<void> {
+    const headers = { 'Content-Type': 'application/json' };
+    const answer = await fetch(`http://127.0.0.1:${this.port}${path}`, { method: 'POST', headers, body });
+    const text = await answer.text();
+    if (!answer.ok) throw new Error(`${path} answered ${answer.status}: ${text.slice(0, 300)}`);
+  }
+
   async end(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
     if (this.#process.exitCode !== null) return;
     const ended = once(this.#process, 'exit');

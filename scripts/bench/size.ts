@@ -39,21 +39,32 @@ async function restartTime(options: Options, documents: number): Promise<number>
   return median(times);
 }
 
-/** Resident memory with the documents in the checkpoint, just started and after reading them all. */
-export async function* memoryWithDocuments(options: Options): AsyncGenerator<Row> {
-  const data = join(options.directory, `restart-${options.documents}`);
-  const server = await startLoggos(data);
-  const count = options.documents.toLocaleString('en');
-  yield { what: `resident memory with ${count} documents, started`, value: await server.residentMiB(), unit: 'MiB' };
-  for (let n = 0; n < options.documents; n += 20) await server.json(`/v1/documents/bench/k${n}`);
-  yield {
-    what: `resident memory with ${count} documents, after reads`,
-    value: await server.residentMiB(),
-    unit: 'MiB',
-    ratio: (await server.residentMiB()) / 200,
-    against: '200 MiB (goal 1)',
-  };
-  await server.end();
+/** So many documents, spread over all, are read before memory is looked at again. */
+const readsOfMemory = 5_000;
+
+/** Resident memory with more and more documents in the checkpoint: just started, and after reading some of them. */
+export async function* memoryWithDocuments(options: {
+  readonly directory: string;
+  readonly memory: readonly number[];
+}): AsyncGenerator<Row> {
+  const data = join(options.directory, 'memory');
+  let written = 0;
+  for (const documents of options.memory) {
+    const filling = await startLoggos(data);
+    await fill(filling, documents, written);
+    await untilLevel(filling);
+    await filling.end();
+    written = documents;
+    const server = await startLoggos(data);
+    const name = `resident memory with ${documents.toLocaleString('en')} documents`;
+    yield { what: `${name}, started`, value: await server.residentMiB(), unit: 'MiB' };
+    const step = documents / Math.min(documents, readsOfMemory);
+    for (let n = 0; n < documents; n += step) await server.json(`/v1/documents/bench/k${Math.floor(n)}`);
+    const resident = await server.residentMiB();
+    const against = '200 MiB (goal 1)';
+    yield { what: `${name}, after reads`, value: resident, unit: 'MiB', ratio: resident / 200, against };
+    await server.end();
+  }
 }
 
 /** Disk bytes of one 256-byte event in sealed history. */
