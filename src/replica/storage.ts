@@ -25,6 +25,9 @@ export class Storage {
   readonly #clock: Clock;
   readonly #onFailure: (error: unknown) => void;
   readonly #jobs: Job[] = [];
+  /** What they wait for is durable: they run one after the other. */
+  readonly #due: (() => void)[] = [];
+  #isRunning = false;
   #bytes = 0;
   #actionCount = 0;
   #isRevoked = false;
@@ -63,7 +66,8 @@ export class Storage {
   afterSync(action: () => void): void {
     const last = this.#jobs.at(-1);
     if (last === undefined) {
-      action();
+      this.#due.push(action);
+      this.#runDue();
       return;
     }
     last.actions.push(action);
@@ -82,6 +86,7 @@ export class Storage {
   revoke(): void {
     this.#isRevoked = true;
     this.#jobs.length = 0;
+    this.#due.length = 0;
   }
 
   #openJob(): Job {
@@ -94,10 +99,9 @@ export class Storage {
 
   #issue(job: Job): void {
     job.isIssued = true;
-    this.#write(job).then(
-      () => this.#onDurable(job),
-      (error: unknown) => this.#fail(error),
-    );
+    this.#write(job)
+      .then(() => this.#onDurable(job))
+      .catch((error: unknown) => this.#fail(error));
   }
 
   #fail(error: unknown): void {
@@ -125,8 +129,20 @@ export class Storage {
       this.#jobs.shift();
       for (const { value } of head.records) this.#bytes -= value.length;
       this.#actionCount -= head.actions.length;
-      for (const action of head.actions) action();
+      this.#due.push(...head.actions);
     }
+    this.#runDue();
     this.flush();
+  }
+
+  /** What an action asks for comes behind those that were there before it. */
+  #runDue(): void {
+    if (this.#isRunning) return;
+    this.#isRunning = true;
+    try {
+      for (let action = this.#due.shift(); action !== undefined; action = this.#due.shift()) action();
+    } finally {
+      this.#isRunning = false;
+    }
   }
 }

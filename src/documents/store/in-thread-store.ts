@@ -1,3 +1,4 @@
+import { dirname } from 'node:path';
 import { assert } from '../../base/assert.ts';
 import type { Disk } from '../../base/disk.ts';
 import type { Hashes } from '../../base/hashes.ts';
@@ -245,6 +246,7 @@ export class InThreadCheckpointStore implements CheckpointStore {
     const { committed, historyEnd } = await this.#rows.open(first);
     try {
       if (historyEnd.position !== committed.state.position) damaged('history and rows end apart');
+      await this.#makeDirectories();
       const history = await this.#openHistory(historyEnd);
       this.#committed = committed;
       this.#historyEnd = historyEnd;
@@ -253,6 +255,14 @@ export class InThreadCheckpointStore implements CheckpointStore {
       await this.#rows.close();
       throw error;
     }
+  }
+
+  /** Both are found again after the power went (A10), also where the process that made them ended before it synced. */
+  async #makeDirectories(): Promise<void> {
+    const { directory, disk } = this.#options;
+    await disk.makeDirectory(`${directory}/${historyDirectory}`);
+    await disk.syncDirectory(directory);
+    await disk.syncDirectory(dirname(directory));
   }
 
   async #openHistory(end: HistoryEnd): Promise<HistoryWriter> {

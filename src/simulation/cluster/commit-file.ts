@@ -24,6 +24,8 @@ export class CommitFile {
   #count = 0;
   #bytes = 0;
   #firstBytes = 0;
+  /** Of an earlier process: perhaps only in the cache, because a sync of it had failed (A8). */
+  #isTrusted = false;
 
   constructor(options: {
     readonly directory: string;
@@ -60,7 +62,7 @@ export class CommitFile {
   /** Whether the next commit had better say all: `replace` instead of `append`. */
   get isLong(): boolean {
     const appended = this.#bytes - this.#firstBytes;
-    return this.#file === undefined || appended > Math.max(appendedBytesMin, this.#firstBytes);
+    return !this.#isTrusted || appended > Math.max(appendedBytesMin, this.#firstBytes);
   }
 
   /** Durable when it resolves. */
@@ -90,6 +92,7 @@ export class CommitFile {
     }
     const before = this.#file;
     this.#file = file;
+    this.#isTrusted = true;
     this.#took(content.length);
     await before?.close();
   }

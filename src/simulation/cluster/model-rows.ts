@@ -207,9 +207,9 @@ export class ModelRows implements RowStorage {
 
   /** In memory only once it is durable: a commit that failed has changed nothing. */
   async #keep(commit: Commit): Promise<void> {
+    if (this.#file.isLong) await this.#file.replace(this.#printAll());
     await this.#file.append(printCommit(commit));
     this.#take(commit);
-    if (this.#file.isLong) await this.#file.replace(this.#printAll());
   }
 
   #take(commit: Commit): void {
