@@ -9,9 +9,10 @@ const here = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url));
 
 /**
  * What a server needs of its start to stay small. Memory that garbage was in is not given back, so there is little of
- * it; and large buffers go back to the system at once, from few arenas.
+ * it; and large buffers go back to the system at once, from few arenas. And no object has a `__proto__` to write to,
+ * whatever code of others does with what clients sent.
  */
-const serverFlags = ['--max-semi-space-size=8'];
+const serverFlags = ['--max-semi-space-size=8', '--disable-proto=delete'];
 const serverEnvironment = {
   MALLOC_ARENA_MAX: '2',
   MALLOC_MMAP_THRESHOLD_: '1048576',
@@ -19,7 +20,8 @@ const serverEnvironment = {
 };
 
 if (Number.parseInt(process.versions.node, 10) >= 24) {
-  const hasFlags = `${process.execArgv} ${process.env.NODE_OPTIONS}`.includes('--max-semi-space-size');
+  const given = `${process.execArgv} ${process.env.NODE_OPTIONS}`;
+  const hasFlags = serverFlags.every((flag) => given.includes(flag.split('=')[0] ?? flag));
   if (process.argv[2] === 'serve' && process.platform !== 'win32' && !hasFlags) {
     // The same process begins anew, under the same id: neither can be set once it runs.
     const words = [process.execPath, ...serverFlags, ...process.execArgv, ...process.argv.slice(1)];

@@ -51,6 +51,13 @@ test('the curl line that it prints works as it is', async (context) => {
   assert.equal(String(status), '201');
 });
 
+test('a server has no __proto__ that hostile keys could reach, in any of its threads', async (context) => {
+  const server = new ServerProcess(await temporaryDirectory(context), await freePort(), small);
+  context.after(() => server.kill());
+  await server.start();
+  assert.ok(readFileSync(`/proc/${server.pid}/cmdline`, 'utf8').split('\0').includes('--disable-proto=delete'));
+});
+
 test('what it keeps is for its owner alone', async (context) => {
   const data = await temporaryDirectory(context);
   const server = new ServerProcess(data, await freePort(), small);
