@@ -1,4 +1,4 @@
-// `npm test`: type check, lint, floors, unused code, then every test. `npm test -- log`: the tests of one folder only.
+// `npm test`: type check, lint, floors, unused code, every test, then the simulator. `npm test -- log`: the tests of one folder only.
 import { spawnSync } from 'node:child_process';
 import { existsSync, statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -6,6 +6,9 @@ import { fileURLToPath } from 'node:url';
 
 /** A file that hangs is ended, and fails, after this time. */
 const fileMsMax = 240_000;
+/** Fresh seeds of the simulator, or as many of them as there is time for. */
+const seedCount = 1_000;
+const seedHours = 0.05;
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const chosen = process.argv.slice(2);
@@ -17,7 +20,7 @@ if (chosen.length === 0) {
   step('floors', ['node_modules/dependency-cruiser/bin/dependency-cruise.mjs', 'src', '--output-type', 'err']);
   step('unused code', ['node_modules/knip/bin/knip.js', '--no-progress']);
 }
-if (failed.length > 0) console.error(`\nFailed before the tests: ${failed.join(', ')}. The tests run all the same.`);
+if (failed.length > 0) console.error(`\nFailed before the tests: ${failed.join(', ')}. The rest runs all the same.`);
 const passed = run([
   '--test',
   '--test-reporter=spec',
@@ -25,6 +28,10 @@ const passed = run([
   `--test-timeout=${fileMsMax}`,
   ...(chosen.length === 0 ? ['test/**/*.test.ts'] : chosen.map(pattern)),
 ]);
+if (chosen.length === 0) {
+  const limits = ['--seeds', `${seedCount}`, '--hours', `${seedHours}`, '--failures', '1'];
+  step('simulator', ['bin/loggos.js', 'simulate', '--kept', 'test/simulation/seeds', ...limits]);
+}
 if (failed.length > 0) console.error(`\nFailed: ${failed.join(', ')}`);
 process.exitCode = passed && failed.length === 0 ? 0 : 1;
 

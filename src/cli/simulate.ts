@@ -139,7 +139,7 @@ async function explain(
     else if (one.result.failure === undefined) {
       explained.push({ ...one, divergence: await findDivergence(pool, one.options) });
     } else {
-      note(`seed ${one.options.seed}: ${one.failure.message}; looking for a smaller form`);
+      note(`seed ${one.options.seed}: ${rule}; looking for a smaller form`);
       const run = async (options: SeedOptions) => (await pool.run(options)).result;
       explained.push({ ...one, shrunk: await shrink({ ...one, run, runsMax: shrinkRunsMax }) });
     }

@@ -101,11 +101,15 @@ export function failureLines(failed: ExplainedFailure, traceLines: number): stri
   if (isSmaller) {
     lines.push(
       `smaller after ${shrunk.runs} runs: ${shrunk.result.replicas} replicas, ${shrunk.result.operations} operations, ` +
-        `faults: ${shrunk.result.faults.join(' ') || 'none'}: ${smaller.message}`,
+        `faults: ${shrunk.result.faults.join(' ') || 'none'}: ${firstLine(smaller.message)}`,
       `again, smaller: ${rerunLine(shrunk.options, shrunk.result.faults)}`,
     );
   }
   return [...lines, `again: ${rerunLine(options)}`];
+}
+
+function firstLine(text: string): string {
+  return text.split('\n', 1)[0] ?? '';
 }
 
 /** The last `count` of a list. */

@@ -53,7 +53,9 @@ class Search {
     this.#runsMax = runsMax;
   }
 
+  /** Not more than before the failure, whatever is changed next; then half of them, as often as it fails. */
   async halveOperations(): Promise<void> {
+    await this.#keep({ operationsMax: this.result.operations });
     while (this.result.operations > 1) {
       if (!(await this.#keep({ operationsMax: this.result.operations >> 1 }))) return;
     }
