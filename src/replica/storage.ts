@@ -27,7 +27,6 @@ export class Storage {
   readonly #jobs: Job[] = [];
   /** What they wait for is durable: they run one after the other. */
   readonly #due: (() => void)[] = [];
-  #isRunning = false;
   #bytes = 0;
   #actionCount = 0;
   #isRevoked = false;
@@ -65,13 +64,15 @@ export class Storage {
 
   afterSync(action: () => void): void {
     const last = this.#jobs.at(-1);
-    if (last === undefined) {
+    if (last !== undefined) {
+      last.actions.push(action);
+      this.#actionCount++;
+    } else if (this.#due.length > 0) {
       this.#due.push(action);
-      this.#runDue();
-      return;
+    } else {
+      // At once, so that what an action proposes next is written with what it made known to be chosen.
+      action();
     }
-    last.actions.push(action);
-    this.#actionCount++;
   }
 
   /** Hands to the log what was gathered since the last call; what was gathered together shares one append. */
@@ -137,12 +138,6 @@ export class Storage {
 
   /** What an action asks for comes behind those that were there before it. */
   #runDue(): void {
-    if (this.#isRunning) return;
-    this.#isRunning = true;
-    try {
-      for (let action = this.#due.shift(); action !== undefined; action = this.#due.shift()) action();
-    } finally {
-      this.#isRunning = false;
-    }
+    for (let action = this.#due.shift(); action !== undefined; action = this.#due.shift()) action();
   }
 }

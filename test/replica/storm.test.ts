@@ -9,7 +9,7 @@ import { bytesOf } from './list-machine.ts';
 const ids = [1, 2, 3];
 const rounds = 25;
 
-for (const seed of [1, 2, 3, 4]) {
+for (const seed of [1, 2, 3]) {
   test(`what was acknowledged is on every replica, once and in its place, whatever happened (seed ${seed})`, async () => {
     const random = faultRandom(seed);
     const pick = (below: number) => random.bytes(4).reduce((sum, byte) => sum * 256 + byte, 0) % below;

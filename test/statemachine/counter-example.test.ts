@@ -68,6 +68,7 @@ test('two counters share a group, checkpoint at their own pace, and come back ex
   const { outcome } = await before.replica.propose(7, new Uint8Array([0xff, 0xfe]));
   assert.deepEqual(outcome, { refused: 'malformed' });
   memory.kill();
+  await before.replica.stop();
 
   const again = await start();
   assert.equal(again.fruit.checkpointInstance(), 3);
