@@ -66,12 +66,15 @@ export class Machine<Running> {
     const process = new SimulatedProcess<Running>(this.name, this.lives);
     this.#processes = [...this.#processes, process];
     this.#scheduler.after(process, 0, 'start', this.lives, () => {
-      program(this.#handsOf(process)).then(
-        (running) => {
-          if (process.state !== 'ended') process.running = running;
-        },
-        (reason) => this.#end(process, { kind: 'failed-start', reason }),
-      );
+      program(this.#handsOf(process))
+        .then(
+          (running) => {
+            if (process.state !== 'ended') process.running = running;
+          },
+          (reason) => this.#end(process, { kind: 'failed-start', reason }),
+        )
+        // Thrown by who listens.
+        .catch((error) => this.#scheduler.fail(error));
     });
     return process;
   }
@@ -107,7 +110,7 @@ export class Machine<Running> {
     }
   }
 
-  /** Calls `listener` whenever a process here has ended, for whatever reason, in the same event. */
+  /** Calls `listener` whenever a process here has ended, for whatever reason, in the same event. What it throws ends the run. */
   onEnd(listener: (process: SimulatedProcess<Running>, end: ProcessEnd) => void): void {
     this.#onEnd.push(listener);
   }
@@ -125,6 +128,15 @@ export class Machine<Running> {
     for (const listener of this.#onEnd) listener(process, end);
   }
 
+  /** Called by the code of the process itself, which must not catch what a listener throws. */
+  #exit(process: SimulatedProcess<Running>, reason: unknown): void {
+    try {
+      this.#end(process, { kind: 'exit', reason });
+    } catch (error) {
+      this.#scheduler.fail(error);
+    }
+  }
+
   #handsOf(process: SimulatedProcess<Running>): Hands {
     return {
       machine: this.name,
@@ -133,7 +145,7 @@ export class Machine<Running> {
       clock: new SimulatedClock(this.#scheduler, this.time, process),
       network: this.#network.handleOf(process, this.name),
       random: this.#random.fork(`life ${process.life}`),
-      exit: (reason) => this.#end(process, { kind: 'exit', reason }),
+      exit: (reason) => this.#exit(process, reason),
     };
   }
 

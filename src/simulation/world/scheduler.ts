@@ -55,6 +55,7 @@ export class Scheduler {
   #nowUs = 0;
   #sequence = 0;
   #isRunning = false;
+  #failure: { readonly error: unknown } | undefined;
   /** Events that have happened. */
   eventCount = 0;
 
@@ -92,6 +93,11 @@ export class Scheduler {
     return event;
   }
 
+  /** Ends the run, after this event, as if the event had thrown: for what fails in a promise that nobody waits for. */
+  fail(error: unknown): void {
+    this.#failure ??= { error };
+  }
+
   /** Nothing happens where it has happened. */
   cancel(event: ScheduledEvent): void {
     event.action = undefined;
@@ -127,6 +133,7 @@ export class Scheduler {
     const goOn = () => queueMicrotask(whenDry);
     const step = () => {
       try {
+        this.#throwFailure();
         if (count > 0 && quietTurns === 0) afterEvent?.();
         if (until?.() === true) return end('condition');
         if (count >= eventsMax) return end('events');
@@ -156,6 +163,13 @@ export class Scheduler {
     };
     goOn();
     return promise;
+  }
+
+  #throwFailure(): void {
+    if (this.#failure === undefined) return;
+    const { error } = this.#failure;
+    this.#failure = undefined;
+    throw error;
   }
 
   /** The next event that happens at or before a time. */

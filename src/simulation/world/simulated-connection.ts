@@ -213,9 +213,14 @@ export class ConnectionEnd implements Connection {
 
   #arrive(parcel: Parcel): void {
     if (this.#state === 'gone') return;
+    const isFirst = this.#arrived.length === 0;
+    const isJoined = isFirst && parcel.kind === 'data' && this.#path.strikes('chunk-join');
+    if (isFirst && !isJoined && parcel.kind === 'data' && this.#receiver !== undefined) {
+      this.#receiver.onData(parcel.bytes);
+      return;
+    }
     this.#arrived.push(parcel);
     if (this.#receiver === undefined) return;
-    const isJoined = parcel.kind === 'data' && this.#arrived.length === 1 && this.#path.strikes('chunk-join');
     if (isJoined) this.#at(1 + this.#path.draw.float() * 4, this.#owner, 'deliver', () => this.#handOver());
     else this.#handOver();
   }

@@ -75,6 +75,18 @@ test('how each process ended is told once: killed, out of power, by its own wish
   assert.equal(machine.process, undefined);
 });
 
+test('what a listener throws at the end of a process ends the run, wherever the process ended', async () => {
+  const room = await testRoom({ machines: ['aalto'] });
+  room.machine('aalto').onEnd((_, { kind }) => {
+    throw new Error(`checked: ${kind}`);
+  });
+  handsOf(room, 'aalto').exit('by itself');
+  await assert.rejects(room.run(), /checked: exit/);
+  room.machine('aalto').start(() => Promise.reject(new Error('damaged')));
+  await assert.rejects(room.run(), /checked: failed-start/);
+  assert.equal(await room.run(), 'idle');
+});
+
 test('a paused process does nothing, knows nothing of it, and goes on late', async () => {
   const room = await testRoom();
   const { clock, disk } = handsOf(room, 'aalto');
