@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';
@@ -158,6 +158,50 @@ suite('a backup made under load', () => {
       "select sum(json_extract(body, '$.balance')) from documents where collection = 'accounts'",
     ]);
     assert.equal(Number(sum), accountCount * startBalance);
+  });
+
+  test('with sealed history reads with stock zstdcat, jq and sqlite3', async (context) => {
+    const tools = ['zstdcat', 'jq', 'sqlite3'];
+    const missing = tools.filter((tool) => spawnSync(tool, ['--version']).error !== undefined);
+    if (missing.length > 0) return context.diagnostic(`not installed here: ${missing.join(', ')}`);
+    const large = new ServerProcess(join(directory, 'large'), await freePort());
+    context.after(() => large.kill());
+    await large.start();
+    const eventCount = 17_000;
+    for (let first = 0; first < eventCount; first += 500) {
+      const operations = Array.from({ length: 500 }, (_, index) => {
+        const n = first + index;
+        return { op: 'put', collection: 'many', id: `m${n % 1_000}`, document: { n } };
+      });
+      const answer = await request(`${large.url}/v1/transactions`, {
+        method: 'POST',
+        body: JSON.stringify({ operations }),
+      });
+      assert.equal(answer.status, 200, answer.text);
+    }
+    const tar = join(directory, 'large.tar');
+    // A file is sealed by the commit after the one that filled it.
+    for (const until = Date.now() + 20_000; ; ) {
+      await put(large.url, 'many/last', { last: true });
+      assert.equal((await loggos('backup', '--url', large.url, '--to', tar)).code, 0);
+      if (execFileSync('tar', ['-tf', tar], { encoding: 'utf8' }).includes('.ndjson.zst')) break;
+      assert.ok(Date.now() < until, 'a file is sealed');
+    }
+    const unpacked = join(directory, 'large-unpacked');
+    await mkdir(unpacked);
+    execFileSync('tar', ['-xf', tar, '-C', unpacked]);
+    const history = join(unpacked, 'machine-1/history');
+    const shell = (text: string): string =>
+      execFileSync('sh', ['-c', text], { cwd: history, encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 });
+    const sealed = shell('zstdcat *.ndjson.zst | jq .position').split('\n').map(Number).slice(0, -1);
+    const plain = shell('cat *.ndjson | jq .position').split('\n').map(Number).slice(0, -1);
+    const positions = [...sealed, ...plain];
+    assert.ok(sealed.length >= 16_384 && positions.length > eventCount);
+    assert.ok(positions.every((position, index) => position === index + 1));
+    assert.equal(shell("zstdcat *.ndjson.zst | jq -r 'select(.position == 7).document.n'"), '6\n');
+    const query = "select count(*), max(json_extract(body, '$.n')) from documents where collection = 'many'";
+    const rows = execFileSync('sqlite3', [join(unpacked, 'machine-1/documents.sqlite'), query], { encoding: 'utf8' });
+    assert.equal(rows, `1001|${eventCount - 1}\n`);
   });
 
   test('with one flipped byte anywhere is refused, and nothing is written', async () => {
