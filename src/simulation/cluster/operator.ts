@@ -1,3 +1,4 @@
+import type { ErrorCode } from '../../base/errors.ts';
 import type { Member, Membership } from '../../paxos/chosen-value.ts';
 import type { SeededRandom } from '../seeded-random.ts';
 import type { Machine } from '../world/machine.ts';
@@ -6,6 +7,14 @@ import { codeOf, type SimulatedReplica } from './simulated-replica.ts';
 
 const lookEveryMs = 700;
 const changeWithinMs = 3_000;
+
+/** A start that failed so fails again. */
+const unmendable: ReadonlySet<ErrorCode> = new Set([
+  'not-a-member',
+  'checkpoint-damaged',
+  'directory-unusable',
+  'log-damaged',
+]);
 
 /**
  * Who runs the cluster: gives replicas that cannot go on an empty disk and takes them into the group again, learner
@@ -58,12 +67,11 @@ export class Operator {
       return running.replica.state.name === 'excluded' || running.replica.state.name === 'read-only';
     }
     const code = codeOf(this.#cluster.endOf(machine));
-    return code === 'not-a-member' || code === 'checkpoint-damaged' || code === 'directory-unusable';
+    return code !== undefined && unmendable.has(code);
   }
 
-  /** Before the group is there its members are needed as they are; and never is more lost than the group can bear. */
+  /** Never is more lost than the group can bear. */
   #mayWipe({ name, running }: Machine<SimulatedReplica>): boolean {
-    if (!this.#cluster.watcher.values.has(1)) return false;
     const isMember = this.#newest()?.members.some(
       (member) => member.name === name && member.incarnation === running?.identity.incarnation,
     );

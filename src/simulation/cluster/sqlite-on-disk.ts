@@ -5,11 +5,13 @@ import type { Hashes } from '../../base/hashes.ts';
 import { writeFileWhole } from '../../documents/history/file-access.ts';
 import type { CommittedView } from '../../documents/store/live-rows.ts';
 import type { RowPages } from '../../documents/store/row-storage.ts';
-import { damaged, metaKeys } from '../../documents/store/schema.ts';
+import { createTables, damaged, metaKeys } from '../../documents/store/schema.ts';
 import { translated } from '../../documents/store/sqlite.ts';
 import type { SqliteDatabase } from '../../documents/store/sqlite-file.ts';
 import { SqliteRows } from '../../documents/store/sqlite-rows.ts';
 import { CommitFile } from './commit-file.ts';
+
+const tableNames = ['documents', 'dedupe', 'digests', 'meta'];
 
 /**
  * SQLite in memory whose commits lie on the simulated disk: first an image of the database, then the changes of each
@@ -32,7 +34,7 @@ export class SqliteOnDisk implements SqliteDatabase {
   async open(): Promise<DatabaseSync> {
     const database = new DatabaseSync(':memory:');
     const [image, ...changes] = await this.#file.open();
-    if (image !== undefined) database.deserialize(image);
+    if (image !== undefined) fill(database, image);
     for (const change of changes) {
       if (!translated(this.path, () => database.applyChangeset(change))) damaged('a change does not fit');
     }
@@ -77,6 +79,18 @@ export class SqliteOnDisk implements SqliteDatabase {
     assert(this.#database !== undefined, 'a database is open while it is used');
     return this.#database;
   }
+}
+
+/**
+ * Copies the rows of an image. A database that is opened on an image itself gives, while a transaction is open, an image
+ * without it.
+ */
+function fill(database: DatabaseSync, image: Uint8Array): void {
+  createTables(database);
+  database.exec("attach ':memory:' as image");
+  database.deserialize(image, { dbName: 'image' });
+  for (const table of tableNames) database.exec(`insert into main.${table} select * from image.${table}`);
+  database.exec('detach image');
 }
 
 /** The rows of a checkpoint in such a database, with the views of them that the live machine and readers have. */
