@@ -45,7 +45,11 @@ export const faultKinds = {
   'wall-jump': perMinute(1, 20, 'the wall clock of a machine jumps by up to an hour'),
   'clock-stall': perMinute(1, 20, 'the clocks of a machine stand still for a while'),
   'torn-write': chance(0.3, 1, 'a write in flight when a process ends leaves a part of itself'),
-  'early-writeback': chance(0.01, 0.5, 'an older version of a sector reaches the platter before its sync'),
+  'early-writeback': chance(
+    0.01,
+    0.5,
+    'sectors of a write reach the platter before their sync, whatever becomes of it',
+  ),
   'disk-stall': chance(0.0005, 0.02, 'a call of the disk takes up to two seconds'),
   'read-error': chance(0.0002, 0.01, 'a read fails'),
   'write-error': chance(0.0002, 0.01, 'a write fails; a part of it may have landed'),
@@ -54,13 +58,13 @@ export const faultKinds = {
   'short-write': chance(0.0005, 0.05, 'a write takes fewer bytes than it was given, and says so'),
   'full-disk': perMinute(1, 10, 'a disk has no room for a while, from any byte on'),
   'cache-eviction': chance(0.001, 0.2, 'a read comes from the platter instead of the cache'),
-  'read-rot': chance(0.0002, 0.01, 'a read gives a wrong bit, once'),
+  'read-rot': chance(0.001, 0.03, 'a read gives a wrong bit, once'),
   'rest-rot': perMinute(1, 20, 'bits of a sector change on the platter'),
   'misdirected-write': chance(0.0002, 0.01, 'a synced sector lands at another place'),
   'lost-write': chance(0.0002, 0.01, 'a synced sector does not land: the older content stays'),
-  'disk-lost': perMinute(0.2, 2, 'a machine comes back with an empty disk'),
-  'disk-rolled-back': perMinute(0.2, 2, 'a machine comes back with an earlier copy of its disk'),
-  'disk-cloned': perMinute(0.2, 2, 'a machine comes back with a copy of the disk of another'),
+  'disk-lost': perMinute(1, 6, 'a machine comes back with an empty disk'),
+  'disk-rolled-back': perMinute(1, 6, 'a machine comes back with an earlier copy of its disk'),
+  'disk-cloned': perMinute(1, 6, 'a machine comes back with a copy of the disk of another'),
 } as const satisfies Record<string, FaultRange>;
 
 export type FaultKind = keyof typeof faultKinds;

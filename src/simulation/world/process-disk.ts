@@ -228,7 +228,9 @@ class ProcessFile implements DiskFile {
   }
 
   #land(offset: number, bytes: Uint8Array): void {
-    this.#file.write(offset, bytes, () => this.#strikes('early-writeback'));
+    if (bytes.byteLength === 0) return;
+    if (!this.#strikes('early-writeback')) this.#file.write(offset, bytes);
+    else this.#file.write(offset, bytes, () => this.#disk.fate.stream('early-writeback where').chance(0.5));
   }
 
   /** A prefix, to the byte, or any subset of its sectors. */

@@ -33,18 +33,19 @@ export class SectorFile {
     return this.#readable.slice(offset, Math.max(offset, Math.min(this.bytes, offset + length)));
   }
 
-  /** `flushesEarly` is asked where a dirty sector is written over: whether its older content reached the platter first. */
+  /** `flushesEarly` is asked for every sector: whether it reaches the platter now, before anybody syncs. */
   write(offset: number, bytes: Uint8Array, flushesEarly: () => boolean = () => false): void {
     if (bytes.byteLength === 0) return;
     const end = offset + bytes.byteLength;
     for (let sector = Math.floor(offset / sectorBytes); sector * sectorBytes < end; sector += 1) {
-      if (this.#dirty.has(sector) && flushesEarly()) this.#persist(sector, this.#page(sector));
       this.#keepForSyncs(sector);
       this.#dirty.add(sector);
     }
     this.#makeReadable(end);
     this.#readable.set(bytes, offset);
     this.bytes = Math.max(this.bytes, end);
+    for (let sector = Math.floor(offset / sectorBytes); sector * sectorBytes < end; sector += 1)
+      if (flushesEarly()) this.#persist(sector, this.#page(sector));
   }
 
   truncate(bytes: number): void {

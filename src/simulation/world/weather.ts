@@ -16,6 +16,8 @@ export interface WeatherOptions<Running> {
 
 /** After this mean whatever ends in calm weather starts again. */
 const calmRestartMs = 100;
+/** How old a copy is that a disk is rolled back to, on average. */
+const imageEveryMs = 3_000;
 
 /**
  * The faults that come by themselves, some a minute: crashes, pauses, partitions, clocks, rot, full and exchanged
@@ -184,7 +186,7 @@ export class Weather<Running> {
   #keepImages(machine: Machine<Running>): void {
     if (this.#room.fate.dials.faults['disk-rolled-back'] === 0) return;
     const copies = this.#room.fate.stream('copies of disks');
-    this.#room.scheduler.after(world, copies.exponential(10_000), 'weather', 'copy of a disk', () => {
+    this.#room.scheduler.after(world, copies.exponential(imageEveryMs), 'weather', 'copy of a disk', () => {
       this.#images.set(machine.name, machine.disk.image());
       if (!this.#isCalm) this.#keepImages(machine);
     });
