@@ -99,6 +99,7 @@ export class SimulatedReplica {
       ...{ watcher, place, machine },
       replica: identity.replicaId,
       incarnation: identity.incarnation,
+      name: hands.machine,
     });
     watch.onBoot(boot, machine.checkpointInstance(), isDamaged());
     const log = observedLog(bareLog, watch);
@@ -132,7 +133,7 @@ export class SimulatedReplica {
         links.start().catch((error: unknown) => hands.exit(error));
         return {
           send(to, message) {
-            watch.onSent(message);
+            watch.onSent(to, message);
             links.send(to, message);
           },
           know: (clusterId, members) => links.know(clusterId, members),

@@ -47,7 +47,7 @@ class SimulationRun {
   readonly #random: SeededRandom;
   readonly #replicaCount: 3 | 5;
   readonly #room: MachineRoom<SimulatedReplica>;
-  readonly #watcher = new Watcher({ dedupeWindowMs });
+  readonly #watcher: Watcher;
   readonly #cluster: Cluster;
   readonly #weather: Weather<SimulatedReplica>;
   readonly #recorder: HistoryRecorder;
@@ -67,6 +67,11 @@ class SimulationRun {
       seed: options.seed,
       dials: withFaults(dials, without),
       ...(options.traceLines === undefined ? {} : { traceLines: options.traceLines }),
+    });
+    const { scheduler } = this.#room;
+    this.#watcher = new Watcher({
+      dedupeWindowMs,
+      note: (name, what, detail) => scheduler.note({ name, state: 'running' }, what, detail),
     });
     const machines = machineNames.slice(0, this.#replicaCount);
     const shape = drawShape(this.#random.fork('shape'), machines);

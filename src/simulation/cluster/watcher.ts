@@ -16,6 +16,7 @@ import type { ExecuteResult } from '../../statemachine/state-machine.ts';
 import type { FoundAccept } from '../checker/acceptor-words.ts';
 import { ChosenHistory } from '../checker/chosen-history.ts';
 import type { Member } from '../checker/chosen-values.ts';
+import { printBallot } from '../checker/noticed-ballot.ts';
 import { StepChecks } from '../checker/step-checks.ts';
 
 const instancesMax = 1_000_000;
@@ -34,7 +35,14 @@ export class Watcher {
   /** The first thing that must not be. */
   violation: unknown;
 
-  constructor(options: { readonly dedupeWindowMs: number }) {
+  /** Writes a line of the run's trace. */
+  readonly note: (who: string, what: string, detail: string) => void;
+
+  constructor(options: {
+    readonly dedupeWindowMs: number;
+    readonly note: (who: string, what: string, detail: string) => void;
+  }) {
+    this.note = options.note;
     this.steps = new StepChecks({ votersAt: (instance) => this.#votersAt(instance), firstInstance: 1, instancesMax });
     this.history = new ChosenHistory({ dedupeWindowMs: options.dedupeWindowMs, eventsMax: instancesMax });
   }
@@ -80,6 +88,7 @@ export class ReplicaWatch {
   readonly #place: number;
   readonly #replica: number;
   readonly #incarnation: string;
+  readonly #name: string;
   readonly #machine: DocumentStateMachine;
   /** Of instances that are chosen here and not executed yet. */
   readonly #hashes = new Map<number, string>();
@@ -90,8 +99,11 @@ export class ReplicaWatch {
     readonly place: number;
     readonly replica: number;
     readonly incarnation: string;
+    /** For the trace. */
+    readonly name: string;
     readonly machine: DocumentStateMachine;
   }) {
+    this.#name = options.name;
     this.#watcher = options.watcher;
     this.#place = options.place;
     this.#replica = options.replica;
@@ -131,7 +143,8 @@ export class ReplicaWatch {
   };
 
   /** Something leaves for another replica. */
-  onSent(message: PaxosMessage): void {
+  onSent(to: number, message: PaxosMessage): void {
+    this.#watcher.note(this.#name, `says to ${to}`, wordsOf(message));
     this.#check((steps) => {
       if (message.kind === 'accepted') {
         steps.onAccepted(this.#replica, this.#incarnation, message.instance, message.ballot);
@@ -225,4 +238,29 @@ export function proposalIdOf(eventId: string): string {
 
 function hashOf(value: Uint8Array): string {
   return `${crc32(value).toString(16)}.${value.length}`;
+}
+
+/** A message as the trace shows it. */
+function wordsOf(message: PaxosMessage): string {
+  switch (message.kind) {
+    case 'accept':
+    case 'accepted':
+    case 'chosen':
+      return `${message.kind} ${message.instance} at ${printBallot(message.ballot)}`;
+    case 'prepare':
+      return `prepare from ${message.firstInstance} at ${printBallot(message.ballot)}`;
+    case 'promised':
+    case 'heartbeat':
+    case 'heartbeat-answer':
+    case 'take-over':
+      return `${message.kind} ${printBallot(message.ballot)}`;
+    case 'refused':
+      return `refused ${printBallot(message.ballot)}, promised ${printBallot(message.promised)}`;
+    case 'fetch':
+      return `fetch from ${message.firstInstance}`;
+    case 'learned':
+      return `learned ${message.entries.length} from ${message.entries[0]?.instance ?? 0}`;
+    default:
+      return message.kind;
+  }
 }
