@@ -111,7 +111,7 @@ export function promise(state: AcceptorState, ballot: Ballot, outputs: CoreOutpu
  * A leader that was elected after this boot asked a whole quorum, without what was lost here, and found that nothing
  * was ever accepted from its opening instance on: no vote that was lost here can matter there.
  */
-function settleFrom(state: AcceptorState, ballot: Ballot, openingInstance: number): void {
+export function settleFrom(state: AcceptorState, ballot: Ballot, openingInstance: number): void {
   if (state.cannotTell.size === 0 && state.cannotTellAbove === undefined) return;
   if (compareBallots(ballot, state.bootPromised) <= 0) return;
   const above = state.cannotTellAbove;
@@ -145,7 +145,9 @@ function answer(state: AcceptorState, chosenTo: number, { ballot, firstInstance 
   const { cannotTellAbove } = state;
   const answered: Promised = { kind: 'promised', ballot, truncatedTo: chosenTo, accepted, cannotTell };
   if (isPlanted('damaged-is-never-accepted')) return { ...answered, cannotTell: [] };
-  return cannotTellAbove === undefined ? answered : { ...answered, cannotTellAbove };
+  const isDoubtful = cannotTell.length > 0 || accepted.some((vote) => vote.maybeSuperseded !== undefined);
+  if (cannotTellAbove !== undefined) return { ...answered, cannotTellAbove, lostAtMost: state.bootPromised };
+  return isDoubtful ? { ...answered, lostAtMost: state.bootPromised } : answered;
 }
 
 function isAfterSync(): boolean {

@@ -6,17 +6,25 @@ import type { ReplicaId } from './ballot.ts';
 import type { CoreState } from './core-state.ts';
 import type { Fetch, Learned, Trimmed } from './messages.ts';
 import type { CoreOutput } from './outputs.ts';
-import { resendTicks } from './timing.ts';
+import { electionTicks, resendTicks } from './timing.ts';
 
 export interface CatchUpState {
   /** How far those who know more than this replica said that they know what is chosen. */
   readonly knownBy: Map<ReplicaId, number>;
   /** Those whose log begins after what this replica lacks, and where. */
   readonly trimmedBy: Map<ReplicaId, number>;
-  asked: { readonly of: ReplicaId; ticks: number } | undefined;
+  /** Since that was heard last. */
+  trimmedTicks: number;
+  asked: { readonly of: ReplicaId; readonly firstInstance: number; ticks: number } | undefined;
   /** Whom the last question went to: the next one, where that one does not answer, goes to another. */
   lastAsked: ReplicaId;
 }
+
+/**
+ * How long it is believed that only a snapshot helps, in ticks; then it is asked again. Whoever said so may be gone, and
+ * what it had trimmed may stand in votes that an election finds.
+ */
+const trimmedTicksMax = 8 * electionTicks;
 
 /** How long an answer may take, in ticks, before another replica is asked. */
 const answerTicks = 2 * resendTicks;
@@ -48,7 +56,10 @@ export function onAnswer(
 ): void {
   const { catchUp, learner } = state;
   catchUp.knownBy.set(from, chosenTo);
-  if (catchUp.asked?.of !== from) return;
+  const { asked } = catchUp;
+  // A late answer to an earlier question must not start a second row of questions beside the present one.
+  const isAnswer = asked?.of === from && (entries[0]?.instance ?? asked.firstInstance) === asked.firstInstance;
+  if (!isAnswer) return;
   catchUp.asked = undefined;
   forgetLevel(state);
   const helped = entries.length > 0 && (entries.at(-1)?.instance ?? 0) <= learner.chosenTo;
@@ -65,15 +76,21 @@ export function onTrimmed(
   if (catchUp.asked?.of === from) catchUp.asked = undefined;
   if (minChosenInstance <= learner.chosenTo + 1) return;
   catchUp.trimmedBy.set(from, minChosenInstance);
-  if (isBehind(state)) outputs.push({ kind: 'behind', minChosenInstance: Math.min(...catchUp.trimmedBy.values()) });
+  catchUp.trimmedTicks = 0;
+  callForSnapshot(state, outputs);
 }
 
 export function tickCatchUp(state: CoreState, outputs: CoreOutput[]): void {
   const { catchUp } = state;
+  if (catchUp.trimmedTicks++ >= trimmedTicksMax) catchUp.trimmedBy.clear();
   if (catchUp.asked !== undefined) {
     catchUp.asked.ticks++;
     if (catchUp.asked.ticks < answerTicks) return;
+    // Silent: asked again when it next says how far it is, so that one that is gone hides no need of a snapshot.
+    catchUp.knownBy.delete(catchUp.asked.of);
     catchUp.asked = undefined;
+    forgetLevel(state);
+    callForSnapshot(state, outputs);
   }
   forgetLevel(state);
   const next = nextToAsk(state);
@@ -85,11 +102,17 @@ export function isBehind(state: CoreState): boolean {
   return state.catchUp.trimmedBy.size > 0 && nextToAsk(state) === undefined;
 }
 
+function callForSnapshot(state: CoreState, outputs: CoreOutput[]): void {
+  if (!isBehind(state)) return;
+  outputs.push({ kind: 'behind', minChosenInstance: Math.min(...state.catchUp.trimmedBy.values()) });
+}
+
 function ask(state: CoreState, of: ReplicaId, outputs: CoreOutput[]): void {
   const { catchUp, learner } = state;
-  catchUp.asked = { of, ticks: 0 };
+  const firstInstance = learner.chosenTo + 1;
+  catchUp.asked = { of, firstInstance, ticks: 0 };
   catchUp.lastAsked = of;
-  const message = { kind: 'fetch', firstInstance: learner.chosenTo + 1 } as const;
+  const message = { kind: 'fetch', firstInstance } as const;
   outputs.push({ kind: 'send', to: of, message, afterSync: false });
 }
 

@@ -1,7 +1,7 @@
 /** From news to values in order: what becomes known to be chosen is executed, each instance once. */
 import { isPlanted } from '../base/planted-bugs.ts';
 import { forget, holds } from './acceptor.ts';
-import type { Ballot } from './ballot.ts';
+import type { Ballot, ReplicaId } from './ballot.ts';
 import { type Membership, membershipIn } from './chosen-value.ts';
 import type { CoreState } from './core-state.ts';
 import { type ChosenInstance, isNoticed, learn } from './learner.ts';
@@ -23,15 +23,36 @@ export function choose(state: CoreState, chosen: ChosenInstance, outputs: CoreOu
   advance(state, outputs);
 }
 
+/** A record that was learned as chosen may stand right above what the log proves: it is executed with the first input. */
+export function chooseFoundAtBoot(state: CoreState, outputs: CoreOutput[]): void {
+  const { ahead, chosenTo } = state.learner;
+  const next = ahead.size === 0 ? undefined : ahead.get(chosenTo + 1);
+  if (next === undefined) return;
+  ahead.delete(next.instance);
+  choose(state, next, outputs);
+}
+
 function takeMembership(state: CoreState, instance: number, membership: Membership): void {
   state.forming = undefined;
   // Instance 1 may have been accepted, and so be known, as another membership that lost.
   if (instance === 1) state.memberships.reigns.length = 0;
+  const before = state.memberships.reigns.at(-1);
   addMembership(state.memberships, { instance, membership });
+  if (before === undefined) return;
+  // A number that comes back under another incarnation has promised nothing and heard of nothing yet (G4).
+  for (const member of membership.members) {
+    if (!includes(before, { replica: member.id, incarnation: member.incarnation })) forgetMember(state, member.id);
+  }
+}
+
+function forgetMember({ leader, election }: CoreState, replica: ReplicaId): void {
+  leader.promisedBy.delete(replica);
+  leader.askedForPromise.delete(replica);
+  election.heard.delete(replica);
 }
 
 /** A member that no membership names any more goes as soon as the one without it rules. */
-function leaveIfRemoved(state: CoreState, outputs: CoreOutput[]): void {
+export function leaveIfRemoved(state: CoreState, outputs: CoreOutput[]): void {
   const { self, memberships, learner } = state;
   if (memberships.reigns.length < 2) return;
   const now = ruling(memberships, learner.chosenTo + 1);

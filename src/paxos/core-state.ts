@@ -69,7 +69,7 @@ export function createCore(boot: CoreBoot): CoreState {
     leader: createLeader(),
     election: createElection(boot.random),
     reads: { rounds: new TransientMap() },
-    catchUp: { knownBy: new Map(), trimmedBy: new Map(), asked: undefined, lastAsked: 0 },
+    catchUp: { knownBy: new Map(), trimmedBy: new Map(), trimmedTicks: 0, asked: undefined, lastAsked: 0 },
     trust: { words: new Map(), distrusted: new Set() },
     fingerprints: createFingerprints(),
     forming: boot.forming === undefined ? undefined : createForming(boot.forming),
@@ -83,6 +83,7 @@ export function createCore(boot: CoreBoot): CoreState {
     if (kind === 'chosen') state.learner.ahead.set(instance, { instance, ballot, value });
     knowFirstMembership(state, instance, value);
   }
+  if (state.memberships.reigns.length > 0) state.forming = undefined;
   return state;
 }
 

@@ -8,7 +8,7 @@ import { assert, unreachable } from '../base/assert.ts';
 import { isPlanted } from '../base/planted-bugs.ts';
 import type { ReplicaId } from './ballot.ts';
 import * as catchingUp from './catch-up.ts';
-import { choose } from './choose.ts';
+import { choose, chooseFoundAtBoot, leaveIfRemoved } from './choose.ts';
 import { encodeChosenValue, type Membership } from './chosen-value.ts';
 import type { CoreState } from './core-state.ts';
 import * as election from './election.ts';
@@ -52,6 +52,7 @@ export type CoreInput =
 export function step(state: CoreState, input: CoreInput): CoreOutput[] {
   const outputs: CoreOutput[] = [];
   if (state.isExcluded) return outputs;
+  if (input.kind !== 'replay') chooseFoundAtBoot(state, outputs);
   switch (input.kind) {
     case 'replay':
       choose(state, input.chosen, outputs);
@@ -110,10 +111,12 @@ export function everyVoterPromised({ leader, memberships, learner }: CoreState):
 
 function onTick(state: CoreState, outputs: CoreOutput[]): void {
   if (state.forming !== undefined) {
-    if (state.election.ticks++ % resendTicks === 0) askWhoIsThere(state, outputs);
+    const isTime = state.election.ticks++ % resendTicks === 0;
+    if (isTime && askWhoIsThere(state, outputs)) campaign(state, false, outputs);
     return;
   }
   state.election.ticks++;
+  leaveIfRemoved(state, outputs);
   catchingUp.tickCatchUp(state, outputs);
   const { leader } = state;
   if (leader.phase === 'leading') {

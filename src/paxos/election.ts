@@ -84,8 +84,10 @@ export function onPreVote(
   outputs: CoreOutput[],
 ): void {
   const { acceptor, learner, self } = state;
+  // In a new group nobody is named yet; whoever asks was told by all of them that they are there.
+  const mayVote = isVoter(state, self) || (state.forming !== undefined && state.memberships.reigns.length === 0);
   const isGranted =
-    isVoter(state, self) &&
+    mayVote &&
     !hasLiveLeader(state, from) &&
     round > acceptor.promised.round &&
     chosenTo + pipelineWindow >= learner.chosenTo;

@@ -39,10 +39,12 @@ function judge({ self, memberships }: CoreState, comparison: Comparison): Exclus
   if (own === undefined || memberships.reigns.length === 0) return undefined;
   const { voters } = ruling(memberships, instance);
   const said = voters.flatMap((voter) => fingerprints.get(voter) ?? []);
-  const most = Math.max(...said.map((one) => countEqual(said, one)));
+  const most = Math.max(0, ...said.map((one) => countEqual(said, one)));
   const hasQuorum = most * 2 > voters.length;
   if (hasQuorum && countEqual(said, own) < most) return { kind: 'diverged', machineId, instance, isAlone: true };
-  if (!hasQuorum && said.length === voters.length) return { kind: 'diverged', machineId, instance, isAlone: false };
+  // Not even all those that have not spoken yet could make a quorum of any side.
+  if ((most + voters.length - said.length) * 2 <= voters.length)
+    return { kind: 'diverged', machineId, instance, isAlone: false };
   return undefined;
 }
 

@@ -28,14 +28,20 @@ export function createForming(group: NewGroup): FormingState {
   return { ...group, incarnations: new Map() };
 }
 
-/** Asks those that have not answered, where it is this replica's to ask. */
-export function askWhoIsThere({ self, forming }: CoreState, outputs: CoreOutput[]): void {
-  if (forming === undefined || !isFormer(forming, self.replica)) return;
+/**
+ * Asks those that have not answered, where it is this replica's to ask. @returns whether nobody needs to be asked any
+ * more, and the membership is known
+ */
+export function askWhoIsThere(state: CoreState, outputs: CoreOutput[]): boolean {
+  const { self, forming } = state;
+  if (forming === undefined || !isFormer(forming, self.replica)) return false;
   forming.incarnations.set(self.replica, self.incarnation);
+  if (isComplete(forming)) return know(state, complete(forming));
   for (const { id } of forming.peers) {
     if (forming.incarnations.has(id)) continue;
     outputs.push({ kind: 'send', to: id, message: { kind: 'form' }, afterSync: false });
   }
+  return false;
 }
 
 export function onForm({ memberships }: CoreState, from: ReplicaId, outputs: CoreOutput[]): void {
@@ -58,8 +64,7 @@ export function onFormAnswer(state: CoreState, from: Peer, { membership }: FormA
   // One that this very incarnation proposed, and does not remember: it was on its way when the process ended.
   if (membership !== undefined) return know(state, membership);
   forming.incarnations.set(from.replica, from.incarnation);
-  if (forming.peers.some(({ id }) => !forming.incarnations.has(id))) return false;
-  return know(state, complete(forming));
+  return isComplete(forming) && know(state, complete(forming));
 }
 
 function know(state: CoreState, membership: Membership): true {
@@ -74,6 +79,10 @@ function isNamed({ members }: Membership, { replica, incarnation }: Peer): boole
 
 function isFormer({ peers }: FormingState, replica: ReplicaId): boolean {
   return replica === Math.min(...peers.map(({ id }) => id));
+}
+
+function isComplete({ peers, incarnations }: FormingState): boolean {
+  return peers.every(({ id }) => incarnations.has(id));
 }
 
 function complete({ peers, clusterId, historyId, incarnations }: FormingState): Membership {

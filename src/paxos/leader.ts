@@ -1,6 +1,7 @@
 import { assert } from '../base/assert.ts';
 import { isPlanted } from '../base/planted-bugs.ts';
 import { TransientMap } from '../base/transient-map.ts';
+import { settleFrom } from './acceptor.ts';
 import { type Ballot, ballotZero, compareBallots, type ReplicaId } from './ballot.ts';
 import { encodeChosenValue, membershipIn } from './chosen-value.ts';
 import type { CoreState } from './core-state.ts';
@@ -101,6 +102,7 @@ export function advance(state: CoreState, outputs: CoreOutput[]): boolean {
     send(state, verdict.kind === 'value' ? verdict.value : filler(memberships, instance), outputs);
     if (isOpening) {
       leader.openingInstance = instance;
+      settleFrom(state.acceptor, leader.ballot, instance);
       leader.promises = new Promises();
     }
   }

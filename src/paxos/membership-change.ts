@@ -2,7 +2,7 @@ import type { Member, Membership } from './chosen-value.ts';
 import type { CoreState } from './core-state.ts';
 import { isActive } from './election.ts';
 import { hasRoom } from './leader.ts';
-import { epochOf, pipelineWindow, ruling } from './membership.ts';
+import { epochOf, includes, pipelineWindow, ruling } from './membership.ts';
 import { isQuorum } from './quorum.ts';
 
 /**
@@ -26,7 +26,7 @@ function changeRefusal(state: CoreState, now: Membership, next: Membership): str
   const [change] = changed;
   if (change === undefined || changed.length > 1) return 'Exactly one member changes at a time.';
   const { before, after } = change;
-  if (before === undefined) return after?.role === 'learner' ? undefined : 'A new member begins as a learner.';
+  if (before === undefined) return newcomerRefusal(state, after);
   if (after === undefined) {
     return before.id === state.self.replica ? 'A leader does not remove itself: move the leader first.' : undefined;
   }
@@ -36,6 +36,14 @@ function changeRefusal(state: CoreState, now: Membership, next: Membership): str
   const heard = state.election.heard.get(after.id);
   const isLevel = heard !== undefined && heard.chosenTo + pipelineWindow >= state.learner.chosenTo;
   return isLevel && isActive(state, after.id) ? undefined : 'The learner has not caught up.';
+}
+
+function newcomerRefusal({ memberships }: CoreState, newcomer: Member | undefined): string | undefined {
+  if (newcomer?.role !== 'learner') return 'A new member begins as a learner.';
+  const { id: replica, incarnation } = newcomer;
+  // Whoever learns that it was removed goes for good; it would do so again on its way to the news of its return.
+  const wasMember = memberships.reigns.some((reign) => includes(reign, { replica, incarnation }));
+  return wasMember ? 'A removed replica comes back with an empty disk, as a new member.' : undefined;
 }
 
 function quorumRefusal(state: CoreState, next: Membership): string | undefined {

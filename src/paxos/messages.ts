@@ -57,6 +57,8 @@ export interface Promised {
   readonly cannotTell: readonly { readonly instance: number; readonly proof: CannotTellProof }[];
   /** Cannot tell for every instance above this one that is not in `accepted`. */
   readonly cannotTellAbove?: { readonly instance: number; readonly proof: CannotTellProof };
+  /** Where it cannot tell: the vote that it may have lost was at most at this ballot. Absent: nothing is known of it. */
+  readonly lostAtMost?: Ballot;
 }
 
 /** Phase 2 of one instance. */

@@ -5,13 +5,16 @@ import { compareBallots } from './ballot.ts';
 import type { CoreState } from './core-state.ts';
 import * as election from './election.ts';
 import * as leading from './leader.ts';
-import { epochOf, reignsWithin } from './membership.ts';
+import { epochOf, type Reign, reignsWithin } from './membership.ts';
 import type { Heartbeat } from './messages.ts';
 import type { CoreOutput, Exclusion } from './outputs.ts';
+import { newestRound } from './read-index.ts';
+import { isVoter } from './trust.ts';
 
-/** Begins an election, at a ballot above all that this member has seen. */
+/** Begins an election, at a ballot above all that this member has seen. Whoever has no vote leads nobody. */
 export function campaign(state: CoreState, isTransfer: boolean, outputs: CoreOutput[]): void {
   const { self, acceptor, leader } = state;
+  if (!isVoter(state, self)) return;
   const round = Math.max(acceptor.promised.round, leader.roundSeen) + 1;
   const ballot = { round, replica: self.replica, incarnation: self.incarnation };
   if (isPlanted('reuse-ballot-after-restart')) acceptor.promised = ballot;
@@ -28,11 +31,19 @@ export function advance(state: CoreState, outputs: CoreOutput[]): void {
 }
 
 export function sendHeartbeats(state: CoreState, outputs: CoreOutput[]): void {
-  const message = heartbeat(state, 0);
-  const members = new Set(reignsWithin(state.memberships, state.learner.chosenTo).flatMap((reign) => reign.members));
+  const message = heartbeat(state, newestRound(state.reads));
+  const members = new Set(reignsHeard(state).flatMap((reign) => reign.members));
   for (const to of members) {
     if (to !== state.self.replica) outputs.push({ kind: 'send', to, message, afterSync: false });
   }
+}
+
+/** Those who rule now or soon, and those before them: who was removed hears on until it knows that it was (G3). */
+function reignsHeard({ memberships, learner }: CoreState): readonly Reign[] {
+  const within = reignsWithin(memberships, learner.chosenTo);
+  const [now] = within;
+  const before = now === undefined ? undefined : memberships.reigns[memberships.reigns.indexOf(now) - 1];
+  return before === undefined ? within : [before, ...within];
 }
 
 export function heartbeat({ leader, learner, memberships }: CoreState, round: number): Heartbeat {

@@ -1,5 +1,5 @@
 import { isPlanted } from '../base/planted-bugs.ts';
-import { compareBallots, type ReplicaId } from './ballot.ts';
+import { type Ballot, compareBallots, type ReplicaId } from './ballot.ts';
 import type { AcceptedInstance, CannotTellProof, Promised } from './messages.ts';
 import { isQuorum } from './quorum.ts';
 
@@ -32,11 +32,13 @@ export class Promises {
 
   /**
    * The verdict on an instance that is not known to be chosen. Only definite answers count towards the quorum, also
-   * where a value was found: one that cannot tell may have accepted another value at a higher ballot.
+   * where a value was found: one that cannot tell may have accepted another value at a higher ballot. Where the ballot
+   * of what it lost is known not to be higher than the highest found, its vote was older, or the same.
    */
   verdict(instance: number, voters: readonly ReplicaId[]): Verdict {
     const everyVoterAnswered = voters.every((voter) => this.#byReplica.has(voter));
     const definite = new Set<ReplicaId>();
+    const doubtful: ReplicaId[] = [];
     let highest: AcceptedInstance | undefined;
     for (const [replica, answers] of this.#byReplica) {
       if (!voters.includes(replica)) continue;
@@ -44,11 +46,16 @@ export class Promises {
       // Truncated is not empty (B3): it is learned, never filled.
       if (answer === 'truncated' && !isPlanted('no-op-below-truncation')) return { kind: 'open' };
       const doubt = typeof answer === 'string' ? answer : answer.maybeSuperseded;
-      if (doubt === 'damaged' || (doubt === 'ambiguous' && !everyVoterAnswered)) continue;
-      definite.add(replica);
+      if (doubt === 'damaged' || (doubt === 'ambiguous' && !everyVoterAnswered)) doubtful.push(replica);
+      else definite.add(replica);
       if (typeof answer === 'string') continue;
       const isNewest = isPlanted('newest-seen-instead-of-highest-ballot');
       if (highest === undefined || isNewest || compareBallots(answer.ballot, highest.ballot) > 0) highest = answer;
+    }
+    for (const replica of doubtful) {
+      const lostAtMost = this.#byReplica.get(replica)?.lostAtMost;
+      if (highest === undefined || lostAtMost === undefined) continue;
+      if (compareBallots(lostAtMost, highest.ballot) <= 0) definite.add(replica);
     }
     if (!isQuorum(voters, definite)) return { kind: 'open' };
     return highest === undefined ? { kind: 'never' } : { kind: 'value', value: highest.value };
@@ -68,6 +75,10 @@ class Answers {
     for (const { instance, proof } of promised.cannotTell) this.#cannotTell.set(instance, proof);
     const above = promised.cannotTellAbove?.instance ?? 0;
     this.lastListed = Math.max(0, above, ...this.#accepted.keys(), ...this.#cannotTell.keys());
+  }
+
+  get lostAtMost(): Ballot | undefined {
+    return this.#promised.lostAtMost;
   }
 
   of(instance: number): AcceptedInstance | 'never' | 'truncated' | CannotTellProof {

@@ -10,17 +10,27 @@ export interface ReadIndexState {
   readonly rounds: TransientMap<number, { readonly instance: number; readonly confirmedBy: Set<ReplicaId> }>;
 }
 
-/** Counts a confirmation; gives the instance to read at once a quorum has confirmed the round. */
+/** The question asked last that waits for its quorum; 0: none. Asking it again makes up for a lost message. */
+export function newestRound({ rounds }: ReadIndexState): number {
+  let newest = 0;
+  for (const round of rounds.keys()) newest = round;
+  return newest;
+}
+
+/** Counts a confirmation. With a quorum the round and all before it are confirmed, each at its own instance. */
 export function onConfirmed(
   state: ReadIndexState,
   voters: readonly ReplicaId[],
   from: ReplicaId,
   round: number,
-): number | undefined {
+): readonly { readonly round: number; readonly instance: number }[] {
   const asked = state.rounds.get(round);
-  if (asked === undefined) return undefined;
+  if (asked === undefined) return [];
   asked.confirmedBy.add(from);
-  if (!isQuorum(voters, asked.confirmedBy)) return undefined;
-  state.rounds.delete(round);
-  return asked.instance;
+  if (!isQuorum(voters, asked.confirmedBy)) return [];
+  const confirmed = [];
+  for (const [earlier, { instance }] of state.rounds)
+    if (earlier <= round) confirmed.push({ round: earlier, instance });
+  for (const { round: done } of confirmed) state.rounds.delete(done);
+  return confirmed;
 }

@@ -11,11 +11,12 @@ import * as election from './election.ts';
 import { onMark } from './fingerprints.ts';
 import { onForm, onFormAnswer } from './forming.ts';
 import * as leading from './leader.ts';
-import { epochOf, ruling } from './membership.ts';
+import { epochOf, includes, reignsWithin, ruling } from './membership.ts';
 import type {
   Accept,
   Accepted,
   Chosen,
+  Distrusted,
   Heartbeat,
   HeartbeatAnswer,
   Learned,
@@ -29,8 +30,8 @@ import type {
 import { advance, campaign, exclude, followHigher, standBack } from './office.ts';
 import type { CoreOutput } from './outputs.ts';
 import type { Peer } from './peer.ts';
-import { onConfirmed } from './read-index.ts';
-import { isMember, isTrusted, isVoter, onChallengeAnswer, rememberWord } from './trust.ts';
+import { newestRound, onConfirmed } from './read-index.ts';
+import { isMember, isTrusted, isVoter, knowsLess, onChallengeAnswer, rememberWord } from './trust.ts';
 
 export function onMessage(state: CoreState, from: Peer, message: PaxosMessage, outputs: CoreOutput[]): void {
   if (from !== state.self && !isHeard(state, from, message, outputs)) return;
@@ -99,7 +100,7 @@ export function onMessage(state: CoreState, from: Peer, message: PaxosMessage, o
     case 'challenge-answer':
       break;
     case 'distrusted':
-      onDistrusted(state, from.replica, message.lastInstance, outputs);
+      onDistrusted(state, from.replica, message, outputs);
       break;
     default:
       unreachable(message);
@@ -125,6 +126,7 @@ function isHeard(state: CoreState, from: Peer, message: PaxosMessage, outputs: C
     case 'pre-vote-answer':
     case 'promised':
     case 'accepted':
+    case 'refused':
     case 'heartbeat-answer':
     case 'fingerprints':
       return isMember(state, from) || isPlanted('vote-with-lost-memory');
@@ -133,14 +135,17 @@ function isHeard(state: CoreState, from: Peer, message: PaxosMessage, outputs: C
   }
 }
 
-/** Whoever asks for something in an older epoch is refused and told the newer membership (G1, G3). */
+/** Whoever asks for something in an older epoch, or is no member, is refused and told the newer membership (G1, G3). */
 function isUpToDate(state: CoreState, from: Peer, epoch: number, outputs: CoreOutput[]): boolean {
   const { memberships } = state;
   const newest = memberships.reigns.at(-1);
   if (newest === undefined) return true;
   catchingUp.onKnownBy(state, from.replica, epoch, outputs);
-  if (epoch >= newest.instance) return epoch > newest.instance || isMember(state, from);
-  const message = { kind: 'outdated', epoch: newest.instance, membership: newest.membership } as const;
+  if (epoch > newest.instance || (epoch === newest.instance && isMember(state, from))) return true;
+  // Whoever still has a say must not go before the membership without it rules: its votes may be needed until then.
+  const { membership } =
+    reignsWithin(memberships, state.learner.chosenTo).find((reign) => includes(reign, from)) ?? newest;
+  const message = { kind: 'outdated', epoch: newest.instance, membership } as const;
   outputs.push({ kind: 'send', to: from.replica, message, afterSync: false });
   return false;
 }
@@ -231,10 +236,10 @@ function onHeartbeatAnswer(state: CoreState, from: ReplicaId, answer: HeartbeatA
   if (compareBallots(answer.ballot, leader.ballot) !== 0) return;
   election.onHeard(state, from, answer.chosenTo);
   catchingUp.onKnownBy(state, from, answer.chosenTo, outputs);
-  const newestRound = isPlanted('read-on-old-confirmation') ? [...reads.rounds.keys()].at(-1) : undefined;
-  const round = newestRound ?? answer.round;
-  const instance = onConfirmed(reads, ruling(memberships, learner.chosenTo + 1).voters, from, round);
-  if (instance !== undefined) outputs.push({ kind: 'read-confirmed', round, instance });
+  const round = isPlanted('read-on-old-confirmation') ? newestRound(reads) : answer.round;
+  for (const confirmed of onConfirmed(reads, ruling(memberships, learner.chosenTo + 1).voters, from, round)) {
+    outputs.push({ kind: 'read-confirmed', ...confirmed });
+  }
 }
 
 function onRefused(state: CoreState, { ballot, promised }: Refused): void {
@@ -244,7 +249,8 @@ function onRefused(state: CoreState, { ballot, promised }: Refused): void {
 }
 
 function onTakeOver(state: CoreState, { ballot }: TakeOver, outputs: CoreOutput[]): void {
-  const isOfPresentLeader = compareBallots(ballot, state.acceptor.promised) === 0;
+  // A successor that missed this leader's election and its writes has promised less, and knows all that was chosen.
+  const isOfPresentLeader = compareBallots(ballot, state.acceptor.promised) >= 0;
   if (isOfPresentLeader && state.leader.phase === 'following' && isVoter(state, state.self)) {
     campaign(state, true, outputs);
   }
@@ -253,7 +259,8 @@ function onTakeOver(state: CoreState, { ballot }: TakeOver, outputs: CoreOutput[
 function onOutdated(state: CoreState, from: ReplicaId, message: Outdated, outputs: CoreOutput[]): void {
   const { self, memberships } = state;
   const { epoch, membership } = message;
-  if (epoch <= epochOf(memberships)) return;
+  // A newcomer that knows no membership yet asks for nothing: these are words to an earlier incarnation.
+  if (memberships.reigns.length === 0 || epoch < epochOf(memberships)) return;
   const isNamed = membership.members.some(
     ({ id, incarnation }) => id === self.replica && incarnation === self.incarnation,
   );
@@ -261,6 +268,9 @@ function onOutdated(state: CoreState, from: ReplicaId, message: Outdated, output
   else exclude(state, { kind: 'removed', epoch }, outputs);
 }
 
-function onDistrusted(state: CoreState, by: ReplicaId, lastInstance: number, outputs: CoreOutput[]): void {
+function onDistrusted(state: CoreState, by: ReplicaId, word: Distrusted, outputs: CoreOutput[]): void {
+  // Said to an earlier session, where this one began with all that it is said to have forgotten.
+  if (!knowsLess(state.self, word)) return;
+  const { lastInstance } = word;
   exclude(state, { kind: 'distrusted', by, lastInstance }, outputs);
 }

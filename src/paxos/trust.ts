@@ -19,7 +19,7 @@ interface Word {
 }
 
 export interface TrustState {
-  /** By incarnation: the most it ever said. */
+  /** By incarnation: the most that is known of what it had on its disk. */
   readonly words: Map<string, Word>;
   /** Sessions that knew less than their incarnation had said, and answered when they were asked. */
   readonly distrusted: Set<string>;
@@ -65,11 +65,29 @@ export function onChallengeAnswer(
 
 /** Remembers what a trusted peer says that it must never forget. */
 export function rememberWord({ trust }: CoreState, from: Peer, message: PaxosMessage): void {
-  if (message.kind !== 'promised' && message.kind !== 'accepted') return;
-  const word = trust.words.get(`${from.replica} ${from.incarnation}`);
-  if (word === undefined) return;
-  if (compareBallots(message.ballot, word.promised) > 0) word.promised = message.ballot;
+  const promised = promiseIn(message);
+  const word = trust.words.get(from.incarnation);
+  if (word === undefined || promised === undefined) return;
+  if (compareBallots(promised, word.promised) > 0) word.promised = promised;
   if (message.kind === 'accepted') word.lastInstance = Math.max(word.lastInstance, message.instance);
+}
+
+/** What the sender had promised, on disk, when it said this. One that leads at a ballot has promised it to itself (B1). */
+function promiseIn(message: PaxosMessage): Ballot | undefined {
+  switch (message.kind) {
+    case 'promised':
+    case 'accepted':
+    case 'prepare':
+    case 'accept':
+    case 'heartbeat':
+    case 'take-over':
+      return message.ballot;
+    case 'refused':
+    case 'pre-vote-answer':
+      return message.promised;
+    default:
+      return undefined;
+  }
 }
 
 /** Whether that very incarnation has a say, now or soon: in the membership of an instance that may be proposed. */
@@ -81,19 +99,19 @@ export function isVoter({ memberships, learner }: CoreState, peer: Peer): boolea
   return reignsWithin(memberships, learner.chosenTo).some((reign) => includes(reign, peer, 'voter'));
 }
 
-function knowsLess(from: Peer, word: Word): boolean {
+/** Whether a process knew less, when it began, than its incarnation had said before. */
+export function knowsLess(from: Peer, word: Pick<Word, 'promised' | 'lastInstance'>): boolean {
   if (compareBallots(from.promised, word.promised) < 0) return true;
   return !from.isDoubtful && from.lastInstance < word.lastInstance;
 }
 
-function wordOf({ words }: TrustState, { replica, incarnation, promised, lastInstance }: Peer): Word {
-  const key = `${replica} ${incarnation}`;
-  const known = words.get(key);
+function wordOf({ words }: TrustState, { incarnation, promised, lastInstance }: Peer): Word {
+  const known = words.get(incarnation);
   if (known !== undefined) return known;
   const oldest = words.keys().next().value;
   if (words.size >= wordsMax && oldest !== undefined) words.delete(oldest);
   const word = { sessions: [], promised, lastInstance };
-  words.set(key, word);
+  words.set(incarnation, word);
   return word;
 }
 
