@@ -45,7 +45,7 @@ export async function untouchedSegment(
   const saysTheSame =
     header.firstInstance === firstInstance &&
     header.newestInstance === findings.newestInstance &&
-    header.chosenTo === boot.chosenTo;
+    header.chosenTo === chosenBefore(await segment.index(), boot);
   if (!isUntouched || !saysTheSame || fileBytes - end < logDefaults.segmentBytesMin / 2) return undefined;
   const file = await disk.open(segment.path, 'write');
   // Named, but perhaps not durably so: that process may not have got so far.
@@ -79,7 +79,7 @@ export async function beginNewSegment(
     fileBytes: spare.bytes,
     firstInstance: recovery.firstInstance,
     newestInstance: recovery.findings.newestInstance,
-    chosenTo: boot.chosenTo,
+    chosenTo: Math.min(boot.chosenTo, firstInTail(recovery.tail) - 1),
     time: clock.now(),
   };
   const content = Buffer.concat([encodeSegmentHeader(header, context.seal, hashes), encoder.bytes]);
@@ -94,6 +94,11 @@ export async function beginNewSegment(
   return { segment: new Segment(context, header, facts, index), isNew: true, file, encoder };
 }
 
+/** What was known to be chosen, with its records before this segment: what the segment itself begins with is not. */
+function chosenBefore({ firstInstance }: SegmentIndex, { chosenTo }: LogBoot): number {
+  return firstInstance === undefined ? chosenTo : Math.min(chosenTo, firstInstance - 1);
+}
+
 function addToNewSegment(item: TailItem, encoder: BatchEncoder, index: SegmentIndex, chosenTo: number): void {
   if (item.kind === 'mark') {
     encoder.addMark('hidden', encodeHidden(item.range), chosenTo);
@@ -106,6 +111,20 @@ function addToNewSegment(item: TailItem, encoder: BatchEncoder, index: SegmentIn
   } else {
     encoder.addMark(type, value, chosenTo);
   }
+}
+
+/**
+ * A header's `chosenTo` says that the deciding records are in segments before this one. Those of the tail are here and
+ * nowhere else, chosen or not.
+ */
+function firstInTail(tail: readonly TailItem[]): number {
+  let first = Number.POSITIVE_INFINITY;
+  for (const item of tail) {
+    if (item.kind === 'mark') continue;
+    const { type, instance } = item.item.header;
+    if (type === 'accepted' || type === 'chosen') first = Math.min(first, instance);
+  }
+  return first;
 }
 
 function payloadOf(item: TailItem): Uint8Array {

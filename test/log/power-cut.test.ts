@@ -167,3 +167,23 @@ test('the power may be cut in any disk call of a roll and of dropping', async ()
       assert.equal(text((await booted.read(instance, 1, 1))[0]), text(accepted(instance, 1000)));
   }
 });
+
+test('what is known to be chosen is read after a start that moved it to a new segment, with all that was behind it', async () => {
+  const world = new LogWorld();
+  const { log } = await world.open();
+  await log.append([accepted(1)]);
+  log.chosenTo(1);
+  // One write, of which only the end is missing: its first records are whole, and no sync of them is proved.
+  log.chosenTo(2);
+  const records = [accepted(2), accepted(3), accepted(4)];
+  world.memory.plan = ({ method, path, bytes }) =>
+    method === 'write' && path.includes('.segment') && bytes > 100 ? { takes: bytes - 8 } : undefined;
+  await assert.rejects(log.append(records));
+  world.memory.kill();
+  world.memory.plan = () => undefined;
+  const { log: booted, boot } = await world.open();
+  assert.equal(boot.chosenTo, 2);
+  for (const instance of [1, 2, 3]) {
+    assert.equal(text((await booted.read(instance, 1, 1_000))[0]), text(accepted(instance)));
+  }
+});
