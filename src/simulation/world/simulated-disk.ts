@@ -4,7 +4,7 @@ import type { SeededRandom } from '../seeded-random.ts';
 import type { Fate } from './fate.ts';
 import type { FaultKind } from './fault-kinds.ts';
 import { ProcessDisk } from './process-disk.ts';
-import type { Owner, Scheduler } from './scheduler.ts';
+import { type Owner, type Scheduler, world } from './scheduler.ts';
 import { type Landing, type SectorFile, sectorBytes } from './sector-file.ts';
 import { VolatileDirectory } from './volatile-directory.ts';
 
@@ -42,6 +42,7 @@ export class SimulatedDisk {
   #planned: PlannedFault[] = [];
   readonly #inFlight = new Set<CallInFlight>();
   readonly #latency: SeededRandom;
+  #inWrite: (() => void) | undefined;
   /** Room of the whole disk. When it is full, existing bytes may still be overwritten. */
   capacityBytes = Number.POSITIVE_INFINITY;
 
@@ -98,6 +99,11 @@ export class SimulatedDisk {
   /** The next call that this kind of fault can strike, on a path with this part, is struck: whatever dials and atlas say. */
   planFault(kind: FaultKind, pathPart = ''): void {
     this.#planned.push({ kind, pathPart });
+  }
+
+  /** Calls `action` once, in an event of its own, while the next write is in flight: the best moment for a crash. */
+  inNextWrite(action: () => void): void {
+    this.#inWrite = action;
   }
 
   /** Changes one bit of a file on the platter, and what the machine reads from now on. */
@@ -178,7 +184,9 @@ export class SimulatedDisk {
     if (owner.state === 'ended') return promise;
     const inFlight: CallInFlight = { owner, whole: effect, ...call.atCrash };
     this.#inFlight.add(inFlight);
-    this.scheduler.after(owner, this.#latencyMs(call.meanMs), 'disk', call.detail, () => {
+    const latencyMs = this.#latencyMs(call.meanMs);
+    if (inFlight.part !== undefined) this.#interrupt(latencyMs);
+    this.scheduler.after(owner, latencyMs, 'disk', call.detail, () => {
       this.#inFlight.delete(inFlight);
       try {
         resolve(effect());
@@ -196,6 +204,13 @@ export class SimulatedDisk {
       if (!this.strikes('misdirected-write', path)) return 'lands';
       return this.fate.stream('misdirected-write where').integer(Math.max(1, Math.ceil(file.bytes / sectorBytes)));
     };
+  }
+
+  #interrupt(latencyMs: number): void {
+    const action = this.#inWrite;
+    this.#inWrite = undefined;
+    if (action !== undefined)
+      this.scheduler.after(world, latencyMs * 0.9 * this.#latency.float(), 'weather', 'in a write', action);
   }
 
   #latencyMs(meanMs: number): number {

@@ -16,6 +16,8 @@ export interface WeatherOptions<Running> {
 
 /** After this mean whatever ends in calm weather starts again. */
 const calmRestartMs = 100;
+/** How long a crash waits for a write that it can interrupt. */
+const writeWaitMs = 200;
 /** How old a copy is that a disk is rolled back to, on average. */
 const imageEveryMs = 3_000;
 
@@ -63,8 +65,14 @@ export class Weather<Running> {
     'size-partition': (draw) => this.#cut('size-partition', draw, (names) => twoGroups(draw, names)),
     isolation: (draw) => this.#cut('isolation', draw, (names) => alone(draw.pick(names), names)),
     clog: (draw) => this.#cut('clog', draw, (names) => pairOf(draw, names), 'clog-ms'),
-    kill: (draw) => this.#one('kill', draw, (machine) => isOn(machine) && (() => machine.kill())),
-    'power-cut': (draw) => this.#one('power-cut', draw, (machine) => isOn(machine) && (() => machine.powerCut())),
+    kill: (draw) =>
+      this.#one('kill', draw, (machine) => isOn(machine) && (() => this.#crash(machine, draw, () => machine.kill()))),
+    'power-cut': (draw) =>
+      this.#one(
+        'power-cut',
+        draw,
+        (machine) => isOn(machine) && (() => this.#crash(machine, draw, () => machine.powerCut())),
+      ),
     'all-power-cut': () => this.#allPowerCut(),
     pause: (draw) => this.#one('pause', draw, (machine) => isAwake(machine) && (() => this.#pause(machine, draw))),
     'wall-jump': (draw) => {
@@ -136,6 +144,20 @@ export class Weather<Running> {
     };
     this.#open.add(once);
     this.#room.scheduler.after(world, durationMs, 'weather', detail, once);
+  }
+
+  /** Now, or in the middle of the next write; a machine that does not write is not waited for long. */
+  #crash(machine: Machine<Running>, draw: SeededRandom, crash: () => void): void {
+    if (draw.chance(0.5)) {
+      crash();
+      return;
+    }
+    const { lives } = machine;
+    const once = () => {
+      if (!this.#isCalm && machine.lives === lives && isOn(machine)) crash();
+    };
+    machine.disk.inNextWrite(once);
+    this.#room.scheduler.after(world, writeWaitMs, 'weather', 'no longer', once);
   }
 
   #allPowerCut(): void {

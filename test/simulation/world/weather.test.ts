@@ -149,3 +149,26 @@ test('sheltered machines are left alone', async () => {
   await room.run({ untilMs: room.scheduler.nowMs + 60_000 });
   assert.equal(ends.length, before);
 });
+
+test('a crash is often in the middle of a write, which then is torn', async () => {
+  const room = await testRoom({
+    machines: ['aalto'],
+    faults: { kill: 30, 'torn-write': 1 },
+    shapes: { 'write-ms': 0.1 },
+  });
+  const machine = room.machine('aalto');
+  machine.kill();
+  machine.start(async (hands) => {
+    const known = await hands.disk.stat('/file');
+    const file = await hands.disk.open('/file', known === undefined ? 'create' : 'write');
+    const writeNowAndThen = () => {
+      void file.writeAndSync(0, text('written')).then(() => hands.clock.after(50, writeNowAndThen));
+    };
+    writeNowAndThen();
+    return hands;
+  });
+  new Weather(room).begin();
+  await room.run({ untilMs: 60_000 });
+  const torn = room.coverage.count('torn-write');
+  assert.ok(torn > 5 && torn < room.coverage.count('kill'), `${torn} of ${room.coverage.count('kill')}`);
+});
