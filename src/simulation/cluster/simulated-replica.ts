@@ -1,7 +1,6 @@
 import { assert } from '../../base/assert.ts';
 import { delay } from '../../base/clock.ts';
 import { LoggosError } from '../../base/errors.ts';
-import { silentObserver } from '../../base/observer.ts';
 import type { Random } from '../../base/random.ts';
 import { CheckpointManager } from '../../checkpoint/checkpoint-manager.ts';
 import { type CurrentCheckpoint, machineDirectory, openCurrent, removeSuperseded } from '../../checkpoint/current.ts';
@@ -18,6 +17,7 @@ import { Replica } from '../../replica/replica.ts';
 import { Machines } from '../../statemachine/machines.ts';
 import { systemHashes } from '../../system/hashes.ts';
 import { Links } from '../../transport/links.ts';
+import { coverageObserver } from '../rare-branches.ts';
 import type { Hands } from '../world/simulated-process.ts';
 import type { ClusterShape } from './cluster-shape.ts';
 import { ModelRows } from './model-rows.ts';
@@ -74,7 +74,7 @@ export class SimulatedReplica {
   static async open(options: SimulatedReplicaOptions): Promise<SimulatedReplica> {
     const { hands, shape, watcher, place, isDamaged } = options;
     const { disk, clock, random, network } = hands;
-    const observer = silentObserver;
+    const observer = coverageObserver(watcher.coverage);
     const { identity, isNew } = await openIdentity(options);
     const directory = `${dataDirectory}/databases/${database}`;
     await disk.makeDirectory(directory);

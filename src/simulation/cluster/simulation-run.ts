@@ -2,6 +2,7 @@ import { InvariantError } from '../../base/assert.ts';
 import { plantBug } from '../../base/planted-bugs.ts';
 import { HistoryRecorder } from '../checker/history.ts';
 import { Violation } from '../checker/violation.ts';
+import { rareBranches } from '../rare-branches.ts';
 import type { RunSeed, SeedOptions, SeedResult } from '../seed-result.ts';
 import { SeededRandom } from '../seeded-random.ts';
 import { drawDials, presentFaults, quietDials, withFaults } from '../world/dials.ts';
@@ -98,8 +99,9 @@ class SimulationRun {
   async result(): Promise<SeedResult> {
     const { scheduler, coverage, fate } = this.#room;
     const faults = presentFaults(fate.dials);
-    coverage.expect(faults);
+    coverage.expect([...faults, ...rareBranches]);
     const failure = await this.#failure();
+    coverage.merge(this.#watcher.coverage);
     const { traceLines } = this.#options;
     return {
       seed: this.#options.seed,

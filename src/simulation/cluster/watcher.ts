@@ -18,6 +18,8 @@ import { ChosenHistory } from '../checker/chosen-history.ts';
 import type { Member } from '../checker/chosen-values.ts';
 import { printBallot } from '../checker/noticed-ballot.ts';
 import { StepChecks } from '../checker/step-checks.ts';
+import { countBranches } from '../rare-branches.ts';
+import { Coverage } from '../world/coverage.ts';
 
 const instancesMax = 1_000_000;
 
@@ -29,6 +31,8 @@ const instancesMax = 1_000_000;
 export class Watcher {
   readonly steps: StepChecks;
   readonly history: ChosenHistory;
+  /** Of what replicas do and tell. */
+  readonly coverage = new Coverage();
   /** By instance, as first executed. */
   readonly values = new Map<number, Uint8Array>();
   readonly #memberships: ChosenMembership[] = [];
@@ -136,6 +140,7 @@ export class ReplicaWatch {
 
   readonly onStep = (core: CoreState, outputs: readonly CoreOutput[]): void => {
     this.#check(() => checkInvariants(core));
+    countBranches(this.#watcher.coverage, core, outputs);
     for (const output of outputs) {
       if (output.kind === 'send') this.#onSend(output.message);
       else if (output.kind === 'execute') this.#onExecute(output.instance, output.value);
