@@ -24,6 +24,7 @@ import { ReadRounds } from './reads.ts';
 import { Standing, type StandingHost } from './standing.ts';
 import { Storage } from './storage.ts';
 import { Ticking } from './ticking.ts';
+import { UnsureVotes } from './unsure-votes.ts';
 
 /** What a replica is put together from. */
 export interface Parts {
@@ -117,6 +118,7 @@ export function assemble(options: ReplicaOptions, host: PartsHost): Parts {
   const loop = new CoreLoop(core, {
     hands: {
       self: identity.replicaId,
+      unsureVotes: new UnsureVotes(options.boot),
       ...{ storage, readable, applier, reads, peers },
       supplier: new Supplier(log, readable, (to, message) => peers.send(to, message), onFailure),
       deliver: (message) => receive({ kind: 'message', from: core.self, message }),

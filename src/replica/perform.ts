@@ -8,12 +8,14 @@ import type { Peers } from './peers.ts';
 import type { ReadableLog } from './readable-log.ts';
 import type { ReadRounds } from './reads.ts';
 import type { Storage } from './storage.ts';
+import type { UnsureVotes } from './unsure-votes.ts';
 
 /** What outputs of the core are performed with. */
 export interface Hands {
   readonly self: ReplicaId;
   readonly storage: Storage;
   readonly readable: ReadableLog;
+  readonly unsureVotes: UnsureVotes;
   readonly applier: Applier;
   readonly reads: ReadRounds;
   readonly peers: Peers;
@@ -32,6 +34,7 @@ export function perform(outputs: readonly CoreOutput[], hands: Hands): void {
         hands.storage.promise(output.ballot);
         break;
       case 'persist':
+        hands.unsureVotes.written(output.record.instance);
         hands.storage.append(output.record);
         break;
       case 'send':
@@ -69,7 +72,10 @@ function sendNow(to: ReplicaId, message: PaxosMessage, { self, peers, deliver }:
 }
 
 /** It may be applied at once, and read from the log once all that it rests on is durable here. */
-function execute(chosen: Extract<CoreOutput, { kind: 'execute' }>, { applier, storage, readable }: Hands): void {
+function execute(chosen: Extract<CoreOutput, { kind: 'execute' }>, hands: Hands): void {
+  const { applier, storage, readable, unsureVotes } = hands;
+  const { instance, ballot, value } = chosen;
+  if (unsureVotes.take(instance)) storage.append({ kind: 'chosen', instance, ballot, value });
   applier.push(chosen);
-  storage.afterSync(() => readable.advance(chosen.instance));
+  storage.afterSync(() => readable.advance(instance));
 }

@@ -238,7 +238,7 @@ function read(reader: WireReader, kind: PaxosMessage['kind']): PaxosMessage | un
 }
 
 function writePromised(writer: WireWriter, message: Promised): void {
-  const { ballot, truncatedTo, accepted, cannotTell, cannotTellAbove } = message;
+  const { ballot, truncatedTo, accepted, cannotTell, cannotTellAbove, lostAtMost } = message;
   writer.ballot(ballot);
   writer.integer(truncatedTo);
   writer.count(accepted.length);
@@ -255,6 +255,8 @@ function writePromised(writer: WireWriter, message: Promised): void {
   }
   writer.byte(proofs.indexOf(cannotTellAbove?.proof));
   if (cannotTellAbove !== undefined) writer.integer(cannotTellAbove.instance);
+  writer.flag(lostAtMost !== undefined);
+  if (lostAtMost !== undefined) writer.ballot(lostAtMost);
 }
 
 function readPromised(reader: WireReader): Promised {
@@ -269,7 +271,13 @@ function readPromised(reader: WireReader): Promised {
     })),
   };
   const proof = readProof(reader);
-  return proof === undefined ? promised : { ...promised, cannotTellAbove: { proof, instance: reader.integer() } };
+  const above = proof === undefined ? undefined : { proof, instance: reader.integer() };
+  const lostAtMost = reader.flag() ? reader.ballot() : undefined;
+  return {
+    ...promised,
+    ...(above === undefined ? {} : { cannotTellAbove: above }),
+    ...(lostAtMost === undefined ? {} : { lostAtMost }),
+  };
 }
 
 function readVote(reader: WireReader): AcceptedInstance {

@@ -1,4 +1,5 @@
 import type { Observer } from '../../src/base/observer.ts';
+import type { LogBoot } from '../../src/log/log.ts';
 import type { Member, Membership } from '../../src/paxos/chosen-value.ts';
 import type { Peer } from '../../src/paxos/peer.ts';
 import type { ReplicaLimits } from '../../src/replica/limits.ts';
@@ -40,6 +41,8 @@ export interface BootOptions {
   readonly clusterId?: string | undefined;
   readonly incarnation?: string;
   readonly limits?: Partial<ReplicaLimits>;
+  /** What opening the log found, where it is not all that was written. */
+  readonly found?: (boot: LogBoot) => LogBoot;
 }
 
 /** Real replicas and links in one process, over logs in memory, a network in memory and a clock of the test. */
@@ -73,7 +76,7 @@ export class ClusterWorld {
       count() {},
       measure() {},
     };
-    const boot = log.boot();
+    const boot = (options.found ?? ((whole) => whole))(log.boot());
     const clusterId = 'clusterId' in options ? options.clusterId : 'c';
     let links = undefined as Links | undefined;
     const replica = Replica.start({

@@ -316,3 +316,26 @@ test('a follower whose disk hangs keeps no more than its bound in memory; when i
   assert.deepEqual(slow.machine.texts, leader.machine.texts);
   await world.stop();
 });
+
+test('a vote found before something unreadable is written again as chosen once it proves to be: the log hides it else', async () => {
+  const world = await ClusterWorld.ofThree();
+  const leader = await world.untilLed();
+  const [unsure, other] = world.followers;
+  assert(unsure !== undefined && other !== undefined);
+  for (const text of ['a', 'b']) await world.write(leader, text);
+  await world.untilLevel();
+  const newest = unsure.replica.maxChosenInstance;
+  await world.kill(unsure.id);
+  await world.boot(unsure.id, {
+    found: (boot) => ({
+      ...boot,
+      above: boot.above.map((found) => ({ ...found, maybeSuperseded: 'ambiguous' as const })),
+    }),
+  });
+  await world.write(leader, 'c');
+  await world.untilLevel();
+  assert(unsure.log.writes.includes(`chosen ${newest}`), unsure.log.writes.join());
+  assert.deepEqual(unsure.machine.texts, ['a', 'b', 'c']);
+  assert.deepEqual(unsure.fatal, []);
+  await world.stop();
+});

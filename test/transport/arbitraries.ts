@@ -63,6 +63,7 @@ const byKind: { [Kind in PaxosMessage['kind']]: fc.Arbitrary<Extract<PaxosMessag
       accepted: fc.array(vote, { maxLength: 5 }),
       cannotTell: fc.array(cannotTell, { maxLength: 5 }),
       cannotTellAbove: cannotTell,
+      lostAtMost: ballot,
     },
     { requiredKeys: ['kind', 'ballot', 'truncatedTo', 'accepted', 'cannotTell'] },
   ),
