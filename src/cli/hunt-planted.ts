@@ -33,16 +33,16 @@ export async function huntPlanted(
   const { plant: _, ...plain } = options;
   for (const bug of bugs) {
     if (interrupt.isRaised) break;
-    hunts.push(
-      await huntBug({
-        pool,
-        bug,
-        options: { ...plain, seed: flags.from ?? 1 },
-        seedsMax,
-        isOver: () => interrupt.isRaised,
-        onSeed: (seeds) => progress.at(hunts.length / bugs.length, `${bug}: ${count(seeds)} seeds`),
-      }),
-    );
+    const hunt = await huntBug({
+      pool,
+      bug,
+      options: { ...plain, seed: flags.from ?? 1 },
+      seedsMax,
+      isOver: () => interrupt.isRaised,
+      onSeed: (seeds) => progress.at(hunts.length / bugs.length, `${bug}: ${count(seeds)} seeds`),
+    });
+    progress.tell(`${bug}: ${hunt.found === undefined ? 'not found' : `found after ${count(hunt.seeds)} seeds`}`);
+    hunts.push(hunt);
   }
   progress.end();
   printRows(
@@ -74,5 +74,6 @@ function medianOf(numbers: readonly number[]): number {
 }
 
 function cut(message: string): string {
-  return message.length > 100 ? `${message.slice(0, 99)}…` : message;
+  const [line = ''] = message.split('\n', 1);
+  return line.length > 100 ? `${line.slice(0, 99)}…` : line;
 }

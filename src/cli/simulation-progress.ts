@@ -29,6 +29,11 @@ export class SimulationProgress {
     note(text);
   }
 
+  /** A line that stays, where no bar would be torn by it. */
+  tell(line: string): void {
+    if (this.#bar === undefined) note(line);
+  }
+
   end(): void {
     this.#bar?.stop();
   }
