@@ -179,8 +179,20 @@ test('a backup is verified, restored into a new directory and served from there'
     await done('get', 'cities', 'gaios', '--revision', '2'),
   );
   await refused(75, 'directory-locked', 'verify', restored);
+  const saved = JSON.parse(await done('snapshot', 'save', '--url', second.url, '--json'));
+  const listed = (await done('snapshot', 'list', '--url', second.url, '--json')).trimEnd().split('\n');
+  assert.deepEqual(
+    listed.map((text) => JSON.parse(text).instance),
+    [saved.instance],
+  );
   await second.end();
   assert.match(await done('verify', restored), /is whole/);
+  const shown = (await done('log', 'show', '--data', restored, '--json')).trimEnd().split('\n');
+  const entries = shown.map((text) => JSON.parse(text) as { kind: string; state?: string });
+  assert.ok(['segment', 'record', 'promise', 'verdict'].every((kind) => entries.some((each) => each.kind === kind)));
+  const one = await done('log', 'show', '--data', restored, '--from', String(saved.instance), '--count', '1');
+  assert.equal(one.split('\n').filter((text) => / \d+ at ballot \d+\.1, /.test(text)).length, 1, one);
+  assert.match(await done('log', 'check', '--data', restored), /^\w+: \d+ records in \d+ segments.* 0 damaged/m);
 });
 
 test('a backup that is damaged on its way has no name and is refused', async () => {
