@@ -75,11 +75,17 @@ export class Storage {
     }
   }
 
-  /** Hands to the log what was gathered since the last call; what was gathered together shares one append. */
+  /**
+   * Hands to the log what was gathered since the last call; what was gathered together shares one append. A promise
+   * waits for what was to be written before it, also where that waits for room: on disk all is in the order it was said.
+   */
   flush(): void {
+    let isDurable = true;
     for (const job of this.#jobs) {
+      if (job.promise !== undefined && !isDurable) return;
       if (!job.isIssued) this.#issue(job);
       if (job.promise !== undefined && !job.isDurable) return;
+      isDurable &&= job.isDurable;
     }
   }
 
