@@ -113,6 +113,8 @@ function onTick(state: CoreState, outputs: CoreOutput[]): void {
   if (state.forming !== undefined) {
     const isTime = state.election.ticks++ % resendTicks === 0;
     if (isTime && askWhoIsThere(state, outputs)) campaign(state, false, outputs);
+    // The others may have begun: what was chosen is asked for until it comes.
+    catchingUp.tickCatchUp(state, outputs);
     return;
   }
   state.election.ticks++;

@@ -1,18 +1,20 @@
 import type { Hashes } from '../base/hashes.ts';
 
 // The one definition of a frame, version 1: magic and version (4 bytes), payload length (4), CRC-32 over those eight
-// bytes and the payload (4), payload. Integers are big-endian.
+// bytes (4), CRC-32 over the payload (4), payload. Integers are big-endian. The length has a checksum of its own: one
+// that was changed on its way would let the receiver wait for bytes that nobody sends.
 
-export const frameHeadBytes = 12;
+export const frameHeadBytes = 16;
 const magic = 0x4c475301; // LGS, version 1
 const checkedHeadBytes = 8;
+const payloadCrcOffset = 12;
 
 /** Fills in the head of `frame`, whose payload stands behind `frameHeadBytes` free bytes. */
 export function sealFrame(frame: Buffer, hashes: Hashes): void {
   frame.writeUInt32BE(magic, 0);
   frame.writeUInt32BE(frame.length - frameHeadBytes, 4);
-  const head = hashes.crc32(frame.subarray(0, checkedHeadBytes));
-  frame.writeUInt32BE(hashes.crc32(frame.subarray(frameHeadBytes), head), checkedHeadBytes);
+  frame.writeUInt32BE(hashes.crc32(frame.subarray(0, checkedHeadBytes)), checkedHeadBytes);
+  frame.writeUInt32BE(hashes.crc32(frame.subarray(frameHeadBytes)), payloadCrcOffset);
 }
 
 /** Why the bytes of a connection are no frames: nothing after it can be trusted. */
@@ -52,13 +54,14 @@ export class FrameDecoder {
     if (this.#fault !== undefined || this.#bytes < frameHeadBytes) return undefined;
     const head = this.#peek(frameHeadBytes);
     if (head.readUInt32BE(0) !== magic) return this.#fail('not-a-frame');
+    const headCrc = this.#hashes.crc32(head.subarray(0, checkedHeadBytes));
+    if (headCrc !== head.readUInt32BE(checkedHeadBytes)) return this.#fail('bad-checksum');
     const length = head.readUInt32BE(4);
     if (length > this.payloadBytesMax) return this.#fail('oversize');
     if (this.#bytes < frameHeadBytes + length) return undefined;
     this.#skip(frameHeadBytes);
     const payload = this.#take(length);
-    const crc = this.#hashes.crc32(payload, this.#hashes.crc32(head.subarray(0, checkedHeadBytes)));
-    return crc === head.readUInt32BE(checkedHeadBytes) ? payload : this.#fail('bad-checksum');
+    return this.#hashes.crc32(payload) === head.readUInt32BE(payloadCrcOffset) ? payload : this.#fail('bad-checksum');
   }
 
   #fail(fault: FrameFault): undefined {

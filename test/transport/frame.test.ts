@@ -63,6 +63,15 @@ test('a frame larger than allowed is refused by its head, before anything of it 
   assert.equal(decoder.fault, 'oversize');
 });
 
+test('a length that was changed on its way ends the stream at once, and nobody waits for what it promises', () => {
+  const decoder = new FrameDecoder(systemHashes, 1_000_000);
+  const frame = frameOf(new Uint8Array(50));
+  frame.writeUInt32BE(500_000, 4);
+  decoder.push(frame);
+  assert.equal(decoder.next(), undefined);
+  assert.equal(decoder.fault, 'bad-checksum');
+});
+
 test('random bytes never throw and never are a frame', () => {
   fc.assert(
     fc.property(fc.array(fc.uint8Array({ maxLength: 50 })), (chunks) => {
