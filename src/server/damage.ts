@@ -32,7 +32,9 @@ export class Damage implements ReadGuard {
 
   /** The two executions differ: a defect, which a rebuild would repeat. It stops serving and keeps its files (E5). */
   broken(what: string): void {
-    this.#observer.report('error', 'checkpoint-broken', { what });
+    const advice =
+      'it is not rebuilt, which would repeat it: restore the newest backup into another directory, and keep this one';
+    this.#observer.report('error', 'checkpoint-broken', { what, advice });
     this.#what ??= what;
   }
 }
