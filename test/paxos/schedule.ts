@@ -6,10 +6,20 @@ import type { Envelope, PaxosWorld } from './world.ts';
 
 const nodesMax = 7;
 
-export type Act = readonly [kind: number, replica: number, pick: number];
+type Act = readonly [kind: number, replica: number, pick: number];
 
 const act: fc.Arbitrary<Act> = fc.tuple(fc.nat(999), fc.nat(nodesMax - 1), fc.nat(1_000_000));
-export const schedules = (length: number) => fc.array(act, { minLength: 50, maxLength: length, size: 'max' });
+
+export interface Schedule {
+  /** For each happening: 0 never, 1 and 2 as usual, 3 often. */
+  readonly swarm: readonly number[];
+  readonly acts: readonly Act[];
+}
+
+export function schedules(length: number): fc.Arbitrary<Schedule> {
+  const acts = fc.array(act, { minLength: 50, maxLength: length, size: 'max' });
+  return fc.record({ swarm: fc.array(fc.nat(3), { minLength: 19, maxLength: 19, size: 'max' }), acts });
+}
 
 /** What a schedule may do to disks and members, beside what it does to messages and processes. */
 export interface Perils {
@@ -21,37 +31,82 @@ export interface Perils {
 
 let rounds = 0;
 
+interface Step {
+  readonly world: PaxosWorld;
+  readonly node: PaxosWorld['nodes'][number];
+  readonly pick: number;
+  readonly perils: Perils;
+}
+
+/** What may happen, and how often; a run of its own draws which of them happen at all, and which often. */
+const happenings: readonly (readonly [weight: number, happens: (step: Step) => void])[] = [
+  [330, ({ world, pick }) => deliverOne(world, pick, true, true)],
+  [30, ({ world, pick }) => deliverOne(world, pick, false, true)],
+  [20, ({ world, pick }) => deliverOne(world, pick, true, false)],
+  [20, ({ world, pick }) => replayOne(world, pick)],
+  [70, ({ world, pick }) => world.pass(1 + (pick % 3))],
+  [70, ({ world, node }) => world.input(node.id, { kind: 'tick' })],
+  [40, ({ world, node }) => world.campaign(node.id)],
+  [110, proposeOne],
+  [30, readOne],
+  [20, transferOne],
+  [30, holdOne],
+  [50, syncOne],
+  [30, ({ world, node, pick, perils }) => crash(world, node.id, pick, perils)],
+  [40, ({ world, node }) => (node.isUp ? undefined : world.restart(node.id))],
+  [15, ({ world, node, pick }) => world.cut(node.id, 1 + (pick % world.nodes.length))],
+  [25, ({ world }) => world.mend()],
+  [10, trimOne],
+  [10, ({ world, pick }) => installOne(world, pick)],
+  [60, ({ world, node, pick, perils }) => (perils.membership ? changeMembers(world, node, pick) : undefined)],
+];
+
+/** Of each happening its weight in one run: none, the usual, or five times as much. Messages always arrive. */
+function weightsOf(swarm: readonly number[]): readonly number[] {
+  return happenings.map(([weight], index) => {
+    const often = swarm[index];
+    if (index === 0) return weight;
+    return weight * (often === 0 ? 0 : often === 3 ? 5 : 1);
+  });
+}
+
 /** One step of a schedule: whatever order, loss, repetition, slow disk, crash, change or rot it asks for. */
-function perform(world: PaxosWorld, [kind, which, pick]: Act, perils: Perils): void {
+function perform(world: PaxosWorld, weights: readonly number[], [kind, which, pick]: Act, perils: Perils): void {
   const node = world.nodes[which % world.nodes.length] ?? assert.fail();
-  const { id } = node;
-  if (kind < 380) deliverOne(world, pick, kind < 330, kind < 360 || kind >= 370);
-  else if (kind < 400) replayOne(world, pick);
-  else if (kind < 470) world.pass(1 + (pick % 3));
-  else if (kind < 540) world.input(id, { kind: 'tick' });
-  else if (kind < 580) world.campaign(id);
-  else if (kind < 690) {
-    if (world.canPropose(id)) world.propose(id, String(pick));
-  } else if (kind < 720) {
-    if (node.isUp && canRead(node.core)) world.read(id, ++rounds);
-  } else if (kind < 740) {
-    if (node.isUp && node.core.leader.phase === 'leading') {
-      world.input(id, { kind: 'transfer', to: 1 + (pick % world.nodes.length) });
-    }
-  } else if (kind < 770) node.isHeld = true;
-  else if (kind < 820) {
-    node.isHeld = false;
-    world.sync(id);
-  } else if (kind < 850) crash(world, id, pick, perils);
-  else if (kind < 880) {
-    if (!node.isUp) world.restart(id);
-  } else if (kind < 895) world.cut(id, 1 + (pick % world.nodes.length));
-  else if (kind < 920) world.mend();
-  else if (kind < 930) {
-    const { chosenTo } = node.core.learner;
-    if (node.isUp && chosenTo > 0) world.trim(id, pick % (chosenTo + 1));
-  } else if (kind < 940) installOne(world, pick);
-  else if (perils.membership) changeMembers(world, kind, node, pick);
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  let rest = (kind / 1000) * total;
+  const index = weights.findIndex((weight) => {
+    rest -= weight;
+    return rest < 0;
+  });
+  happenings[index]?.[1]({ world, node, pick, perils });
+}
+
+function proposeOne({ world, node: { id }, pick }: Step): void {
+  if (world.canPropose(id)) world.propose(id, String(pick));
+}
+
+function readOne({ world, node: { id, core, isUp } }: Step): void {
+  if (isUp && canRead(core)) world.read(id, ++rounds);
+}
+
+function transferOne({ world, node: { id, core, isUp }, pick }: Step): void {
+  if (!isUp || core.leader.phase !== 'leading') return;
+  world.input(id, { kind: 'transfer', to: 1 + (pick % world.nodes.length) });
+}
+
+function holdOne({ node }: Step): void {
+  node.isHeld = true;
+}
+
+function syncOne({ world, node }: Step): void {
+  node.isHeld = false;
+  world.sync(node.id);
+}
+
+function trimOne({ world, node: { id, core, isUp }, pick }: Step): void {
+  const { chosenTo } = core.learner;
+  if (isUp && chosenTo > 0) world.trim(id, pick % (chosenTo + 1));
 }
 
 function deliverOne(world: PaxosWorld, pick: number, takes: boolean, delivers: boolean): void {
@@ -93,16 +148,20 @@ function installOne(world: PaxosWorld, pick: number): void {
   }
 }
 
-function changeMembers(world: PaxosWorld, kind: number, { id, disk }: PaxosWorld['nodes'][number], pick: number): void {
-  if (kind < 985) {
-    const of = 1 + (pick % world.nodes.length);
-    const change = kind < 955 ? 'add' : kind < 975 ? 'promote' : 'remove';
-    // A leader cannot know of a disk that was lost a moment ago: who removes another member then has no quorum left.
-    if (change === 'remove' && !world.witness.mayLose(of, world.node(of).disk.incarnation)) return;
-    world.changeMembership(id, change, of);
-  } else if (kind < 992) {
+function changeMembers(world: PaxosWorld, { id, disk }: PaxosWorld['nodes'][number], pick: number): void {
+  const of = 1 + (Math.floor(pick / 16) % world.nodes.length);
+  const what = (['add', 'add', 'add', 'promote', 'promote', 'promote', 'remove', 'newcomer', 'wipe'] as const)[
+    pick % 9
+  ];
+  if (what === 'newcomer') {
     if (world.nodes.length < nodesMax) world.addNewcomer();
-  } else if (world.witness.mayLose(id, disk.incarnation) && !hasMembershipOnItsWay(world)) world.wipe(id);
+  } else if (what === 'wipe') {
+    if (world.witness.mayLose(id, disk.incarnation) && !hasMembershipOnItsWay(world)) world.wipe(id);
+  } else if (what !== undefined) {
+    // A leader cannot know of a disk that was lost a moment ago: who removes another member then has no quorum left.
+    if (what === 'remove' && !world.witness.mayLose(of, world.node(of).disk.incarnation)) return;
+    world.changeMembership(id, what, of);
+  }
 }
 
 function hasMembershipOnItsWay(world: PaxosWorld): boolean {
@@ -147,8 +206,9 @@ export function goOn(world: PaxosWorld): void {
   for (const kind of world.witness.exclusions) assert.equal(kind, 'removed', 'nobody is distrusted who forgot nothing');
 }
 
-export function play(world: PaxosWorld, schedule: readonly Act[], perils: Perils): PaxosWorld {
+export function play(world: PaxosWorld, { swarm, acts }: Schedule, perils: Perils): PaxosWorld {
   world.loudness = 'nothing';
-  for (const step of schedule) perform(world, step, perils);
+  const weights = weightsOf(swarm);
+  for (const one of acts) perform(world, weights, one, perils);
   return world;
 }

@@ -81,6 +81,7 @@ export class Witness {
   }
 
   onExecuted(instance: number, value: Uint8Array, byLeader: boolean): void {
+    assert(this.chosen.has(instance), 'nothing is executed before a quorum of its membership has voted for it');
     this.#choose(instance, value);
     if (byLeader) this.#acknowledged = Math.max(this.#acknowledged, instance);
   }
