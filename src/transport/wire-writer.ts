@@ -16,7 +16,9 @@ export class WireWriter {
   }
 
   byte(value: number): void {
-    this.#bytes[this.#take(1)] = value;
+    // First: where there is no room it replaces the bytes.
+    const at = this.#take(1);
+    this.#bytes[at] = value;
   }
 
   flag(value: boolean): void {

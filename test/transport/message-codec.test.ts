@@ -62,6 +62,17 @@ test('instances beyond 2^32 and beyond what bitwise operators hold pass whole', 
   }
 });
 
+test('a message is whole wherever in it the writer needs more room', () => {
+  for (let valueBytes = 0; valueBytes < 300; valueBytes++) {
+    const ballot = { round: 1, replica: 2, incarnation: '0123456789abcdef' };
+    const accepted = [
+      { instance: 1, ballot, value: new Uint8Array(valueBytes).fill(7), maybeSuperseded: 'ambiguous' as const },
+    ];
+    const message = { kind: 'promised' as const, ballot, truncatedTo: 0, accepted, cannotTell: [] };
+    assert.deepEqual(plain(decodeMessage(bytesOf(message))), plain(message), `a value of ${valueBytes} bytes`);
+  }
+});
+
 /** Without the difference between a `Buffer` and other bytes, and without prototypes. */
 function plain(value: unknown): unknown {
   return JSON.parse(
