@@ -56,6 +56,11 @@ export class SegmentIndex {
     this.#ballots = ballots;
   }
 
+  /** The oldest instance of which a record stands here; undefined: none does. */
+  get firstInstance(): number | undefined {
+    return this.#lastInstance < 0 ? undefined : this.#firstInstance;
+  }
+
   /** Takes the record where it decides over the one that is there. */
   put(instance: number, offset: number, record: Pick<IndexEntry, 'kind' | 'ballot'>): void {
     const old = this.get(instance);

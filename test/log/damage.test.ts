@@ -343,6 +343,32 @@ test('a log that starts again and again without a word does not grow: damaged or
   }
 });
 
+test('a start that moved a tail to a new segment leaves no other one at the next, whether the tail is chosen or not', async () => {
+  for (const known of [0, 1]) {
+    const world = new LogWorld();
+    const { log } = await world.open();
+    await appendChosen(log, 1, 3, 16);
+    log.chosenTo(3 + known);
+    world.memory.plan = ({ method, path, bytes }) =>
+      method === 'write' && path.includes('.segment') && bytes > 300 ? { takes: bytes - 8 } : undefined;
+    await assert.rejects(log.append([accepted(4, 16), accepted(5, 16), accepted(6, 16)]));
+    world.memory.kill();
+    world.memory.plan = () => undefined;
+    const first = await bootOn(world.memory);
+    assert.equal(first.boot.chosenTo, 3 + known);
+    assert.equal(first.world.segments().length, 2);
+    for (let boot = 0; boot < 2; boot += 1) {
+      world.memory.kill();
+      const again = await bootOn(world.memory);
+      assert.equal(again.world.segments().length, 2);
+      assert.equal(said(again.boot, 5), said(first.boot, 5));
+      for (const instance of [3, 4, 5]) {
+        assert.equal(text((await again.log.read(instance, 1, 1_000))[0]), text(accepted(instance, 16)));
+      }
+    }
+  }
+});
+
 test('a segment that was begun before log was dropped, or before more was proved, is not gone on in', async () => {
   const disk = await fiveInstances(true);
   await bootOn(disk);
