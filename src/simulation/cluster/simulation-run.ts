@@ -143,8 +143,8 @@ class SimulationRun {
     for (const reader of this.#readers) reader.settle();
   }
 
-  /** @returns the replicas that are one again */
-  async #converge(): Promise<readonly SimulatedReplica[]> {
+  /** @returns the replicas that are one again; undefined: by the rules none may lead */
+  async #converge(): Promise<readonly SimulatedReplica[] | undefined> {
     const untilMs = this.#room.scheduler.nowMs + convergeMs;
     const last = this.#newClient('last', this.#random.fork('last'), () => true);
     let isWritten = false;
@@ -152,8 +152,27 @@ class SimulationRun {
       isWritten = written;
     });
     const end = await this.#goOn(untilMs, () => isWritten && this.#isOne());
+    if (end !== 'condition' && this.#mayStandStill()) {
+      this.#room.coverage.reached('safe stop');
+      return undefined;
+    }
     if (end !== 'condition') throw new Error(`not-converged: ${isWritten ? '' : 'no write, '}${this.#describe()}`);
     return this.#level();
+  }
+
+  /**
+   * Whether nobody may lead, by the rules: one voter's disk is gone for good, and so many of the others cannot tell what
+   * they accepted that a quorum of those who can is not there. What may have been torn counts as never accepted only
+   * once every voter has answered.
+   */
+  #mayStandStill(): boolean {
+    const { leader, running } = this.#cluster;
+    const { voters } = this.#watcher;
+    const there = voters.flatMap(({ replica, incarnation }) =>
+      running.filter(({ identity }) => identity.replicaId === replica && identity.incarnation === incarnation),
+    );
+    const definite = there.filter(({ watch }) => !watch.isDoubtful);
+    return leader === undefined && there.length < voters.length && definite.length * 2 <= voters.length;
   }
 
   /** Whether every replica that should is at one instance with the leader, and its checkpoint too. */
@@ -209,7 +228,7 @@ class SimulationRun {
     await this.#goOn(this.#room.scheduler.nowMs + quietMs);
   }
 
-  #checkEnd(replicas: readonly SimulatedReplica[]): void {
+  #checkEnd(replicas: readonly SimulatedReplica[] = []): void {
     const position = replicas[0]?.machine.state.position ?? 0;
     for (const { place } of replicas) this.#watcher.steps.checkCaughtUp(place);
     const streams = this.#readers.flatMap((reader) => reader.streams);

@@ -74,6 +74,12 @@ export class Watcher {
     this.#memberships.sort((left, right) => left.instance - right.instance);
   }
 
+  /** Of the newest membership; empty where none is chosen yet. */
+  get voters(): readonly Member[] {
+    const members = this.#memberships.at(-1)?.membership.members ?? [];
+    return members.filter(({ role }) => role === 'voter').map(({ id, incarnation }) => ({ replica: id, incarnation }));
+  }
+
   #votersAt(instance: number): readonly Member[] | undefined {
     // Who rules it is known once all that is a window below is.
     if (!this.values.has(Math.max(1, instance - pipelineWindow))) return undefined;
@@ -97,6 +103,7 @@ export class ReplicaWatch {
   /** Of instances that are chosen here and not executed yet. */
   readonly #hashes = new Map<number, string>();
   #lastProposed: PaxosMessage | undefined;
+  #core: CoreState | undefined;
 
   constructor(options: {
     readonly watcher: Watcher;
@@ -138,7 +145,14 @@ export class ReplicaWatch {
     });
   }
 
+  /** Whether it cannot tell what it had accepted: a part of its log may have been torn, or is damaged (A5). */
+  get isDoubtful(): boolean {
+    const acceptor = this.#core?.acceptor;
+    return acceptor !== undefined && (acceptor.cannotTell.size > 0 || acceptor.cannotTellAbove !== undefined);
+  }
+
   readonly onStep = (core: CoreState, outputs: readonly CoreOutput[]): void => {
+    this.#core = core;
     this.#check(() => checkInvariants(core));
     countBranches(this.#watcher.coverage, core, outputs);
     for (const output of outputs) {
