@@ -54,19 +54,20 @@ export async function huntPlanted(
     ],
     flags,
   );
-  const unplanted = hunts.flatMap((hunt) => hunt.unplanted);
+  // Every hunt goes over the same seeds.
+  const unplanted = new Map(hunts.flatMap((hunt) => hunt.unplanted.map((one) => [one.options.seed, one])));
   const median = medianOf(hunts.map(({ seeds, found }) => (found === undefined ? Number.POSITIVE_INFINITY : seeds)));
   if (flags.json !== true) {
     print(
       `\n${hunts.filter(({ found }) => found !== undefined).length} of ${bugs.length} found, median ${median} seeds`,
     );
-    for (const { options: those, failure } of unplanted) {
+    for (const { options: those, failure } of unplanted.values()) {
       print(`fails without any bug: ${rerunLine(those)}: ${cut(failure.message)}`);
     }
   }
   const areFound = hunts.length === bugs.length && hunts.every(({ found }) => found !== undefined);
   const isQuick = bugs.length === 1 || median <= medianMax;
-  return areFound && isQuick && unplanted.length === 0 ? exitCodes.done : exitCodes.failed;
+  return areFound && isQuick && unplanted.size === 0 ? exitCodes.done : exitCodes.failed;
 }
 
 function medianOf(numbers: readonly number[]): number {
