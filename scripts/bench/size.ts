@@ -42,7 +42,7 @@ async function restartTime(options: Options, documents: number): Promise<number>
 /** So many documents, spread over all, are read before memory is looked at again. */
 const readsOfMemory = 5_000;
 
-/** Resident memory with more and more documents in the checkpoint: just started, and after reading some of them. */
+/** Resident memory with more and more documents in the checkpoint: after writing them, just started, after reading some. */
 export async function* memoryWithDocuments(options: {
   readonly directory: string;
   readonly memory: readonly number[];
@@ -53,10 +53,11 @@ export async function* memoryWithDocuments(options: {
     const filling = await startLoggos(data);
     await fill(filling, documents, written);
     await untilLevel(filling);
+    const name = `resident memory with ${documents.toLocaleString('en')} documents`;
+    yield { what: `${name}, right after they were written`, value: await filling.residentMiB(), unit: 'MiB' };
     await filling.end();
     written = documents;
     const server = await startLoggos(data);
-    const name = `resident memory with ${documents.toLocaleString('en')} documents`;
     yield { what: `${name}, started`, value: await server.residentMiB(), unit: 'MiB' };
     const step = documents / Math.min(documents, readsOfMemory);
     for (let n = 0; n < documents; n += step) await server.json(`/v1/documents/bench/k${Math.floor(n)}`);
