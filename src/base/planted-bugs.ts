@@ -16,7 +16,6 @@ export const plantedBugs = [
   'no-op-below-truncation',
   'chosen-notice-without-ballot',
   'apply-out-of-order',
-  'answer-before-apply',
   'read-on-old-confirmation',
   'read-before-own-instance',
   'dedupe-by-own-progress',
@@ -26,6 +25,7 @@ export const plantedBugs = [
   'membership-at-once',
   'quorum-of-newest-membership',
   'map-order-in-digest',
+  'skip-hash-check',
   'drop-event-at-leader-change',
   'vote-with-lost-memory',
 ] as const;

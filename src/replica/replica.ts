@@ -1,6 +1,5 @@
 import { assert } from '../base/assert.ts';
 import { LoggosError } from '../base/errors.ts';
-import { isPlanted } from '../base/planted-bugs.ts';
 import type { AppliedLog } from '../checkpoint/applied-log.ts';
 import type { LogRecord } from '../log/log.ts';
 import type { Ballot, ReplicaId } from '../paxos/ballot.ts';
@@ -136,7 +135,6 @@ export class Replica implements AppliedLog {
    */
   waitApplied(instance: number, deadline: number = Number.POSITIVE_INFINITY): Promise<void> {
     if (this.#engine.life.isOver) return Promise.reject(this.#engine.refusal());
-    if (isPlanted('answer-before-apply')) return Promise.resolve();
     const reached = this.#parts.gate.wait(instance, deadline);
     this.#parts.sweep.later();
     return reached;

@@ -1,4 +1,5 @@
 import type { Hashes } from '../base/hashes.ts';
+import { isPlanted } from '../base/planted-bugs.ts';
 
 // The one definition of a frame, version 1: magic and version (4 bytes), payload length (4), CRC-32 over those eight
 // bytes (4), CRC-32 over the payload (4), payload. Integers are big-endian. The length has a checksum of its own: one
@@ -61,7 +62,8 @@ export class FrameDecoder {
     if (this.#bytes < frameHeadBytes + length) return undefined;
     this.#skip(frameHeadBytes);
     const payload = this.#take(length);
-    return this.#hashes.crc32(payload) === head.readUInt32BE(payloadCrcOffset) ? payload : this.#fail('bad-checksum');
+    const isIntact = this.#hashes.crc32(payload) === head.readUInt32BE(payloadCrcOffset);
+    return isIntact || isPlanted('skip-hash-check') ? payload : this.#fail('bad-checksum');
   }
 
   #fail(fault: FrameFault): undefined {

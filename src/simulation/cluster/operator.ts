@@ -24,6 +24,8 @@ export class Operator {
   readonly #cluster: Cluster;
   readonly #random: SeededRandom;
   readonly #restlessness: number;
+  /** For what came later: it moves no draw of the rest. */
+  readonly #others: SeededRandom;
   isStopped = false;
   /** No more changes for no reason. */
   isQuiet = false;
@@ -32,6 +34,7 @@ export class Operator {
   constructor(cluster: Cluster, random: SeededRandom, restlessness: number) {
     this.#cluster = cluster;
     this.#random = random;
+    this.#others = random.fork('others');
     this.#restlessness = restlessness;
   }
 
@@ -39,6 +42,7 @@ export class Operator {
     while (!this.isStopped) {
       await this.#cluster.pause(lookEveryMs, 'operator');
       this.#wipeWhoCannotGoOn();
+      await this.#tendReplayers();
       const { leader } = this.#cluster;
       const membership = leader?.replica.membership;
       if (leader === undefined || membership === undefined) continue;
@@ -57,6 +61,24 @@ export class Operator {
     for (const machine of this.#cluster.room.machines) {
       if (this.#cannotGoOn(machine) && this.#mayWipe(machine)) this.#cluster.wipe(machine);
     }
+  }
+
+  /** Checkpoints stand still for a while: log and tail grow, and what is cleaned must not. */
+  async #tendReplayers(): Promise<void> {
+    for (const replica of this.#cluster.running) {
+      if (replica.manager.replayer.status.state === 'running') continue;
+      if (this.isQuiet || this.#others.chance(0.4)) await this.#configureReplayer(replica, 'running');
+    }
+    const replica = this.#cluster.running[this.#others.integer(this.#cluster.room.machines.length)];
+    if (replica === undefined || this.isQuiet || !this.#others.chance(this.#restlessness)) return;
+    await this.#configureReplayer(replica, 'paused');
+  }
+
+  async #configureReplayer(replica: SimulatedReplica, state: 'running' | 'paused'): Promise<void> {
+    const asked = await this.#cluster.ask(replica, `replayer ${state}`, changeWithinMs, () =>
+      replica.manager.configure({ replayer: { state } }),
+    );
+    if (asked.kind === 'answer') this.#cluster.room.coverage.reached(`replayer ${state}`);
   }
 
   #cannotGoOn(machine: Machine<SimulatedReplica>): boolean {
