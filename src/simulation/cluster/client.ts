@@ -31,7 +31,7 @@ export interface ClientHabits {
 }
 
 const attemptsMax = 5;
-const tooManyAtOnce = 50;
+const lastWriteEveryMs = 200;
 
 /**
  * Draws how clients are in a run, from a stream of its own. A few documents each, so that they meet; never so many
@@ -98,7 +98,7 @@ export class Client {
     while (scheduler.nowMs < untilMs) {
       const outcome = await this.#write([putOf(this.#randomKey(), documentOf(0, this.#nextId()))], false, undefined);
       if (outcome === 'written') return true;
-      await this.#cluster.pause(tooManyAtOnce, this.name);
+      await this.#cluster.pause(lastWriteEveryMs, this.name);
     }
     return false;
   }

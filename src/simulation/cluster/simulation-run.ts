@@ -161,18 +161,22 @@ class SimulationRun {
   }
 
   /**
-   * Whether nobody may lead, by the rules: one voter's disk is gone for good, and so many of the others cannot tell what
-   * they accepted that a quorum of those who can is not there. What may have been torn counts as never accepted only
-   * once every voter has answered.
+   * Whether nobody may lead, by the rules: the world took a voter's disk for good, and so many of the others cannot tell
+   * what they accepted that those who can are no quorum. What may have been torn counts as never accepted only once
+   * every voter has answered.
    */
   #mayStandStill(): boolean {
     const { leader, running } = this.#cluster;
     const { voters } = this.#watcher;
     const there = voters.flatMap(({ replica, incarnation }) =>
-      running.filter(({ identity }) => identity.replicaId === replica && identity.incarnation === incarnation),
+      running.filter(
+        ({ identity, replica: { state } }) =>
+          identity.replicaId === replica && identity.incarnation === incarnation && state.name !== 'excluded',
+      ),
     );
     const definite = there.filter(({ watch }) => !watch.isDoubtful);
-    return leader === undefined && there.length < voters.length && definite.length * 2 <= voters.length;
+    const isLost = there.length < voters.length && this.#room.atlas.damaged().length > 0;
+    return leader === undefined && isLost && definite.length * 2 <= voters.length;
   }
 
   /** Whether every replica that should is at one instance with the leader, and its checkpoint too. */

@@ -145,10 +145,16 @@ export class ReplicaWatch {
     });
   }
 
-  /** Whether it cannot tell what it had accepted: a part of its log may have been torn, or is damaged (A5). */
+  /**
+   * Whether it cannot tell what it had accepted where a leader would ask next: a part of its log may have been torn, or is
+   * damaged (A5, A6).
+   */
   get isDoubtful(): boolean {
-    const acceptor = this.#core?.acceptor;
-    return acceptor !== undefined && (acceptor.cannotTell.size > 0 || acceptor.cannotTellAbove !== undefined);
+    if (this.#core === undefined) return true;
+    const { acceptor, learner } = this.#core;
+    const lastAsked = learner.chosenTo + pipelineWindow;
+    if ((acceptor.cannotTellAbove?.instance ?? lastAsked) < lastAsked) return true;
+    return [...acceptor.cannotTell.keys()].some((instance) => instance > learner.chosenTo && instance <= lastAsked);
   }
 
   readonly onStep = (core: CoreState, outputs: readonly CoreOutput[]): void => {
