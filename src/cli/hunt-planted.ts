@@ -58,9 +58,9 @@ export async function huntPlanted(
   const unplanted = new Map(hunts.flatMap((hunt) => hunt.unplanted.map((one) => [one.options.seed, one])));
   const median = medianOf(hunts.map(({ seeds, found }) => (found === undefined ? Number.POSITIVE_INFINITY : seeds)));
   if (flags.json !== true) {
-    print(
-      `\n${hunts.filter(({ found }) => found !== undefined).length} of ${bugs.length} found, median ${median} seeds`,
-    );
+    const found = hunts.filter((hunt) => hunt.found !== undefined).length;
+    const half = Number.isFinite(median) ? `, half of them within ${count(median)} seeds` : '';
+    print(`\n${found} of ${bugs.length} found${half}`);
     for (const { options: those, failure } of unplanted.values()) {
       print(`fails without any bug: ${rerunLine(those)}: ${cut(failure.message)}`);
     }
