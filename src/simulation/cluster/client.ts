@@ -28,6 +28,10 @@ export interface ClientHabits {
   readonly localPart: number;
   readonly keyedPart: number;
   readonly transactionPart: number;
+  /** Of reads that must be linearizable: those that ask anyone, and not whom the client believes to lead. */
+  readonly strayPart: number;
+  /** What documents have more: with some, segments of the log fill up in a run. */
+  readonly padBytes: number;
 }
 
 const attemptsMax = 5;
@@ -45,6 +49,8 @@ export function drawHabits(random: SeededRandom): ClientHabits {
     localPart: random.float() * 0.5,
     keyedPart: random.float(),
     transactionPart: random.float() * 0.3,
+    strayPart: random.float() * 0.4,
+    padBytes: random.chance(0.4) ? random.between(200, 3_000) : 0,
   };
 }
 
@@ -107,7 +113,8 @@ export class Client {
     const key = this.#randomKey();
     const isLocal = this.#random.chance(this.#habits.localPart);
     const minPosition = isLocal && this.#random.chance(0.5) ? this.#position : 0;
-    const replica = isLocal ? this.#anyone() : this.#whoLeads();
+    const isStray = this.#random.chance(this.#habits.strayPart);
+    const replica = isLocal ? this.#anyone() : isStray ? this.#somebody() : this.#whoLeads();
     if (replica === undefined) return;
     const consistency = isLocal ? 'local' : 'linearizable';
     const id = this.#recorder.begin(this.#caller(replica), { kind: 'read', key, consistency, minPosition });
@@ -192,8 +199,8 @@ export class Client {
     const by = `${this.name}.${this.#count}`;
     const revision = known !== undefined && this.#random.chance(0.4) ? known.revision : undefined;
     const draw = this.#random.float();
-    if (draw < 0.15) return createOf(key, documentOf(this.#random.integer(100), by));
-    if (draw < 0.4) return putOf(key, documentOf(this.#random.integer(100), by), revision);
+    if (draw < 0.15) return createOf(key, documentOf(this.#random.integer(100), by, this.#habits.padBytes));
+    if (draw < 0.4) return putOf(key, documentOf(this.#random.integer(100), by, this.#habits.padBytes), revision);
     if (draw < 0.65) return appendOf(key, by, revision);
     if (draw < 0.85) return mergeOf(key, by, revision);
     return deleteOf(key, revision);
@@ -228,6 +235,12 @@ export class Client {
   #anyone(): SimulatedReplica | undefined {
     const serving = this.#cluster.running.filter(({ replica }) => replica.state.name === 'running');
     return serving.length === 0 ? undefined : this.#random.pick(serving);
+  }
+
+  /** Whoever takes part, in whatever state. */
+  #somebody(): SimulatedReplica | undefined {
+    const { running } = this.#cluster;
+    return running.length === 0 ? undefined : this.#random.pick(running);
   }
 
   /** Whom it believes to lead; now and then, and where it knows of nobody, anyone. */

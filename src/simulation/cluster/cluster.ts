@@ -30,6 +30,7 @@ export class Cluster {
   readonly watcher: Watcher;
   /** Why the last process of a machine ended by itself; absent where the last one did not. */
   readonly #ends = new Map<string, unknown>();
+  readonly #retired = new Set<string>();
   /** A replica ended as none may. */
   failure: unknown;
 
@@ -49,8 +50,20 @@ export class Cluster {
 
   /** After the weather ended it, perhaps with another disk. */
   restart(machine: Machine<SimulatedReplica>, change: DiskChange | undefined): void {
+    if (this.#retired.has(machine.name)) return;
     if (change === 'disk-rolled-back' || change === 'disk-cloned') this.#tellOfReplacement(machine);
     machine.restart();
+  }
+
+  /** Switches a machine off for the rest of the run. */
+  retire(machine: Machine<SimulatedReplica>): void {
+    this.#retired.add(machine.name);
+    this.room.coverage.reached('replica stays off');
+    machine.kill();
+  }
+
+  isRetired(machine: string): boolean {
+    return this.#retired.has(machine);
   }
 
   /** Gives a machine an empty disk, as an operator does whose replica cannot go on. */
@@ -60,7 +73,7 @@ export class Cluster {
     this.#ends.delete(machine.name);
     this.room.scheduler.note(world, 'wiped', machine.name);
     this.room.coverage.reached('replica wiped');
-    if (machine.processes.length === 0) machine.restart();
+    if (machine.processes.length === 0 && !this.#retired.has(machine.name)) machine.restart();
   }
 
   /** Why a machine's last process ended by itself. */

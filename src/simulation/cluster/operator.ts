@@ -49,7 +49,7 @@ export class Operator {
       this.#tellTheAtlas(membership);
       const next = this.#repair(membership) ?? (this.#isRestless() ? this.#unrest(leader, membership) : undefined);
       if (next !== undefined) await this.#change(leader, next);
-      else if (this.#isRestless()) await this.#transfer(leader, membership);
+      else if (this.#isRestless()) await this.#stir(leader, membership);
     }
   }
 
@@ -136,6 +136,20 @@ export class Operator {
       leader.replica.changeMembership(next, deadline),
     );
     room.coverage.reached(asked.kind === 'answer' ? 'membership changed' : 'membership not changed');
+    this.#notice(asked.kind === 'error' ? asked.error : undefined);
+  }
+
+  #stir(leader: SimulatedReplica, membership: Membership): Promise<void> {
+    return this.#random.chance(0.3) ? this.#changeSettings(leader) : this.#transfer(leader, membership);
+  }
+
+  /** To a number that no run comes near: what it changes is in the fingerprint, and nothing that clients see. */
+  async #changeSettings(leader: SimulatedReplica): Promise<void> {
+    const settings = { dedupeEntriesMax: 900_000 + this.#random.integer(100_000) };
+    const asked = await this.#cluster.ask(leader, 'settings', changeWithinMs, () =>
+      leader.write({ kind: 'settings', settings }, changeWithinMs),
+    );
+    this.#cluster.room.coverage.reached(asked.kind === 'answer' ? 'settings changed' : 'settings not changed');
     this.#notice(asked.kind === 'error' ? asked.error : undefined);
   }
 

@@ -18,9 +18,9 @@ export interface AskedWrite {
 export const simulatedActor = 'anonymous';
 const noSalt = new Uint8Array(0);
 
-/** A document of the workload: a number that adds up, a list that grows, and who wrote it. */
-export function documentOf(n: number, by: string): string {
-  return JSON.stringify({ n, by, list: [] });
+/** A document of the workload: a number that adds up, a list that grows, who wrote it, and some bytes more. */
+export function documentOf(n: number, by: string, padBytes = 0): string {
+  return JSON.stringify({ n, by, list: [], ...(padBytes === 0 ? {} : { pad: 'p'.repeat(padBytes) }) });
 }
 
 export function putOf(key: string, json: string, expectedRevision?: number): AskedWrite {

@@ -27,6 +27,7 @@ const dedupeWindowMs = 24 * 60 * 60 * 1_000;
 const eventsMax = 400_000;
 const quietMs = 500;
 const keyCount = 4;
+const staysOffChance = 0.3;
 const operationsPerKeys = 200;
 
 /** One seed: everything goes wrong for a while, then nothing does any more; and what was said and done is judged. */
@@ -141,6 +142,15 @@ class SimulationRun {
     this.#operator.isQuiet = true;
     for (const client of this.#clients) client.isStopped = true;
     for (const reader of this.#readers) reader.settle();
+    this.#leaveOneOff(this.#random.fork('core'));
+  }
+
+  /** In some runs the others have to do without one: those who are left are a quorum whose disks are whole. */
+  #leaveOneOff(random: SeededRandom): void {
+    const { voters } = this.#watcher;
+    const machine = random.pick(this.#room.machines);
+    const isWhole = this.#room.atlas.damaged().length === 0 && voters.length === this.#replicaCount;
+    if (random.chance(staysOffChance) && isWhole) this.#cluster.retire(machine);
   }
 
   /** @returns the replicas that are one again; undefined: by the rules none may lead */
@@ -167,6 +177,7 @@ class SimulationRun {
    */
   #mayStandStill(): boolean {
     const { leader, running } = this.#cluster;
+    const { machines } = this.#room;
     const { voters } = this.#watcher;
     const there = voters.flatMap(({ replica, incarnation }) =>
       running.filter(
@@ -175,7 +186,9 @@ class SimulationRun {
       ),
     );
     const definite = there.filter(({ watch }) => !watch.isDoubtful);
-    const isLost = there.length < voters.length && this.#room.atlas.damaged().length > 0;
+    const mayBeLost =
+      this.#room.atlas.damaged().length > 0 || machines.some(({ name }) => this.#cluster.isRetired(name));
+    const isLost = there.length < voters.length && mayBeLost;
     return leader === undefined && isLost && definite.length * 2 <= voters.length;
   }
 
@@ -189,7 +202,8 @@ class SimulationRun {
     if (voters.filter(({ id }) => isLevel(id)).length * 2 <= voters.length) return false;
     const damaged = this.#room.atlas.damaged();
     for (const { id, name } of voters) {
-      if (!isLevel(id) && !damaged.includes(name) && !this.#isBehind(id)) return false;
+      if (isLevel(id) || damaged.includes(name) || this.#cluster.isRetired(name) || this.#isBehind(id)) continue;
+      return false;
     }
     const { position } = leader.machine.state;
     return this.#readers.every(({ lastPosition }) => lastPosition >= position);
