@@ -259,8 +259,8 @@ function onTakeOver(state: CoreState, { ballot }: TakeOver, outputs: CoreOutput[
 function onOutdated(state: CoreState, from: ReplicaId, message: Outdated, outputs: CoreOutput[]): void {
   const { self, memberships } = state;
   const { epoch, membership } = message;
-  // A newcomer that knows no membership yet asks for nothing: these are words to an earlier incarnation.
-  if (memberships.reigns.length === 0 || epoch < epochOf(memberships)) return;
+  // Who has no vote, as far as it knows, asks for nothing: these are words to an earlier incarnation of its number.
+  if (!isVoter(state, self) || epoch < epochOf(memberships)) return;
   const isNamed = membership.members.some(
     ({ id, incarnation }) => id === self.replica && incarnation === self.incarnation,
   );

@@ -18,7 +18,10 @@ export interface Schedule {
 
 export function schedules(length: number): fc.Arbitrary<Schedule> {
   const acts = fc.array(act, { minLength: 50, maxLength: length, size: 'max' });
-  return fc.record({ swarm: fc.array(fc.nat(3), { minLength: 19, maxLength: 19, size: 'max' }), acts });
+  return fc.record({
+    swarm: fc.array(fc.nat(3), { minLength: happenings.length, maxLength: happenings.length, size: 'max' }),
+    acts,
+  });
 }
 
 /** What a schedule may do to disks and members, beside what it does to messages and processes. */
@@ -45,6 +48,7 @@ const happenings: readonly (readonly [weight: number, happens: (step: Step) => v
   [20, ({ world, pick }) => deliverOne(world, pick, true, false)],
   [20, ({ world, pick }) => replayOne(world, pick)],
   [70, ({ world, pick }) => world.pass(1 + (pick % 3))],
+  [12, calm],
   [70, ({ world, node }) => world.input(node.id, { kind: 'tick' })],
   [40, ({ world, node }) => world.campaign(node.id)],
   [110, proposeOne],
@@ -60,6 +64,12 @@ const happenings: readonly (readonly [weight: number, happens: (step: Step) => v
   [10, ({ world, pick }) => installOne(world, pick)],
   [60, ({ world, node, pick, perils }) => (perils.membership ? changeMembers(world, node, pick) : undefined)],
 ];
+
+/** All is well for a while, so that there is something to lose afterwards. */
+function calm({ world, pick }: Step): void {
+  repair(world);
+  world.pass(5 + (pick % 20));
+}
 
 /** Of each happening its weight in one run: none, the usual, or five times as much. Messages always arrive. */
 function weightsOf(swarm: readonly number[]): readonly number[] {
@@ -82,15 +92,24 @@ function perform(world: PaxosWorld, weights: readonly number[], [kind, which, pi
   happenings[index]?.[1]({ world, node, pick, perils });
 }
 
-function proposeOne({ world, node: { id }, pick }: Step): void {
+function proposeOne({ world, node, pick }: Step): void {
+  const { id } = leaderOr(world, node);
   if (world.canPropose(id)) world.propose(id, String(pick));
 }
 
-function readOne({ world, node: { id, core, isUp } }: Step): void {
+/** One that leads, or believes so; there may be several. */
+function leaderOr(world: PaxosWorld, node: Step['node']): Step['node'] {
+  if (node.core.leader.phase === 'leading') return node;
+  return world.nodes.find(({ core, isUp }) => isUp && core.leader.phase === 'leading') ?? node;
+}
+
+function readOne({ world, node }: Step): void {
+  const { id, core, isUp } = leaderOr(world, node);
   if (isUp && canRead(core)) world.read(id, ++rounds);
 }
 
-function transferOne({ world, node: { id, core, isUp }, pick }: Step): void {
+function transferOne({ world, node, pick }: Step): void {
+  const { id, core, isUp } = leaderOr(world, node);
   if (!isUp || core.leader.phase !== 'leading') return;
   world.input(id, { kind: 'transfer', to: 1 + (pick % world.nodes.length) });
 }
@@ -148,11 +167,11 @@ function installOne(world: PaxosWorld, pick: number): void {
   }
 }
 
-function changeMembers(world: PaxosWorld, { id, disk }: PaxosWorld['nodes'][number], pick: number): void {
+const changes = ['add', 'add', 'add', 'promote', 'promote', 'promote', 'remove', 'remove', 'newcomer', 'wipe'] as const;
+
+function changeMembers(world: PaxosWorld, { id, disk }: Step['node'], pick: number): void {
   const of = 1 + (Math.floor(pick / 16) % world.nodes.length);
-  const what = (['add', 'add', 'add', 'promote', 'promote', 'promote', 'remove', 'newcomer', 'wipe'] as const)[
-    pick % 9
-  ];
+  const what = changes[pick % changes.length];
   if (what === 'newcomer') {
     if (world.nodes.length < nodesMax) world.addNewcomer();
   } else if (what === 'wipe') {
@@ -160,7 +179,7 @@ function changeMembers(world: PaxosWorld, { id, disk }: PaxosWorld['nodes'][numb
   } else if (what !== undefined) {
     // A leader cannot know of a disk that was lost a moment ago: who removes another member then has no quorum left.
     if (what === 'remove' && !world.witness.mayLose(of, world.node(of).disk.incarnation)) return;
-    world.changeMembership(id, what, of);
+    world.changeMembership(leaderOr(world, world.node(id)).id, what, of);
   }
 }
 
@@ -174,14 +193,18 @@ function hasMembershipOnItsWay(world: PaxosWorld): boolean {
   );
 }
 
+function repair(world: PaxosWorld): void {
+  world.mend();
+  for (const node of world.nodes) {
+    node.isHeld = false;
+    if (node.isUp) world.sync(node.id);
+    else world.restart(node.id);
+  }
+}
+
 /** Everybody is back and nothing is lost any more; time does the rest. @returns the leader */
 function heal(world: PaxosWorld): number {
-  world.mend();
-  for (const { id, isUp } of world.nodes) {
-    world.node(id).isHeld = false;
-    if (!isUp) world.restart(id);
-    else world.sync(id);
-  }
+  repair(world);
   for (let round = 0; round < 400; round++) {
     world.pass(1);
     installOne(world, round);
