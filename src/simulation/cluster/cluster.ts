@@ -9,7 +9,7 @@ import { world } from '../world/scheduler.ts';
 import type { Hands, ProcessEnd, SimulatedProcess } from '../world/simulated-process.ts';
 import type { DiskChange } from '../world/weather.ts';
 import type { ClusterShape } from './cluster-shape.ts';
-import { SimulatedReplica } from './simulated-replica.ts';
+import { codeOf, SimulatedReplica } from './simulated-replica.ts';
 import type { Watcher } from './watcher.ts';
 
 /** What a start may end with although nothing damaged the disk: others decided it, or the disk only failed. */
@@ -167,7 +167,12 @@ export class Cluster {
   #tellOfReplacement(machine: Machine<SimulatedReplica>): void {
     const path = machine.disk.files().find((file) => file.endsWith('data/identity.json'));
     if (path === undefined) return;
-    const { body } = readSealed(machine.disk.bytesOf(path), path, 'directory-unusable');
-    this.watcher.steps.onDiskReplaced(Number(body.replicaId), String(body.incarnation));
+    try {
+      const { body } = readSealed(machine.disk.bytesOf(path), path, 'directory-unusable');
+      this.watcher.steps.onDiskReplaced(Number(body.replicaId), String(body.incarnation));
+    } catch (error) {
+      // Nobody who cannot read who he is says anything.
+      if (codeOf(error) !== 'directory-unusable') throw error;
+    }
   }
 }
