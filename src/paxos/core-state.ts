@@ -31,8 +31,10 @@ export interface CoreState {
   readonly fingerprints: FingerprintState;
   /** Until the membership of a new group is known. */
   forming: FormingState | undefined;
-  /** It takes no part any more: every input is ignored. */
+  /** It takes no part any more: every input is ignored, but for what a removed member still answers. */
   isExcluded: boolean;
+  /** It was removed, and what it knows is right: those who stayed may have forgotten, in a crash, what removed it. */
+  isRemoved: boolean;
 }
 
 /** What a member finds on its disk when it starts. */
@@ -74,6 +76,7 @@ export function createCore(boot: CoreBoot): CoreState {
     fingerprints: createFingerprints(),
     forming: boot.forming === undefined ? undefined : createForming(boot.forming),
     isExcluded: false,
+    isRemoved: false,
   };
   for (const record of boot.records) {
     const { kind, instance, ballot, value } = record;

@@ -23,7 +23,7 @@ import type { FingerprintMark, PaxosMessage } from './messages.ts';
 import { campaign, exclude, heartbeat, sendHeartbeats, standBack } from './office.ts';
 import type { CoreOutput } from './outputs.ts';
 import type { Peer } from './peer.ts';
-import { onMessage } from './receive.ts';
+import { answerAsRemoved, onMessage } from './receive.ts';
 import { electionTicks, heartbeatTicks, resendTicks } from './timing.ts';
 
 export { type CoreBoot, type CoreState, createCore } from './core-state.ts';
@@ -51,7 +51,10 @@ export type CoreInput =
 /** Changes `state` and nothing else. Same state and input: same outputs, on every member. */
 export function step(state: CoreState, input: CoreInput): CoreOutput[] {
   const outputs: CoreOutput[] = [];
-  if (state.isExcluded) return outputs;
+  if (state.isExcluded) {
+    if (state.isRemoved && input.kind === 'message') answerAsRemoved(state, input.from, input.message, outputs);
+    return outputs;
+  }
   if (input.kind !== 'replay') chooseFoundAtBoot(state, outputs);
   switch (input.kind) {
     case 'replay':

@@ -70,5 +70,6 @@ export function exclude(state: CoreState, exclusion: Exclusion | undefined, outp
   if (exclusion === undefined || state.isExcluded) return;
   standBack(state);
   state.isExcluded = true;
+  state.isRemoved = exclusion.kind === 'removed';
   outputs.push({ kind: 'excluded', exclusion });
 }

@@ -108,6 +108,15 @@ export function onMessage(state: CoreState, from: Peer, message: PaxosMessage, o
 }
 
 /**
+ * A removed member says how far it knows what is chosen, and supplies it. Those who stayed may need that to reach the
+ * instance from which they rule without it.
+ */
+export function answerAsRemoved(state: CoreState, from: Peer, message: PaxosMessage, outputs: CoreOutput[]): void {
+  if (message.kind === 'pre-vote') election.onPreVote(state, from.replica, message, outputs);
+  else if (message.kind === 'fetch') catchingUp.onFetch(state, from.replica, message, outputs);
+}
+
+/**
  * Whether a message of another replica is taken at all: of this cluster, from a memory that is whole, of no older
  * membership where it asks for something, and of a member where it votes.
  */
