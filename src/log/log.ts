@@ -88,8 +88,8 @@ export interface Log {
    */
   chosenTo(instance: number): void;
   /**
-   * Every voter has answered since this boot (a group of one: right after boot): what an ambiguous tail may have hidden
-   * was never accepted. Later boots no longer report it. Resolves when durable; at once where nothing was ambiguous.
+   * What an ambiguous tail may have hidden matters no more; what that rests on is durable. Later boots no longer report
+   * it. Resolves when durable; at once where nothing was ambiguous.
    */
   settleAmbiguous(): Promise<void>;
   /**

@@ -106,12 +106,6 @@ export function canRead({ leader, learner }: CoreState): boolean {
   return phase === 'leading' && openingInstance !== undefined && openingInstance <= learner.chosenTo;
 }
 
-/** Whether this leader has a promise of every voter: what an ambiguous tail may have hidden was never accepted. */
-export function everyVoterPromised({ leader, memberships, learner }: CoreState): boolean {
-  const { voters } = ruling(memberships, learner.chosenTo + 1);
-  return leader.phase === 'leading' && voters.every((voter) => leader.promisedBy.has(voter));
-}
-
 function onTick(state: CoreState, outputs: CoreOutput[]): void {
   if (state.forming !== undefined) {
     const isTime = state.election.ticks++ % resendTicks === 0;

@@ -131,7 +131,7 @@ export function assemble(options: ReplicaOptions, host: PartsHost): Parts {
     onIdle: () => host.drain(),
     onFailure,
   });
-  const doubts = new DoubtSettler(core, log);
+  const doubts = new DoubtSettler(core, log, storage);
   const sweep = new DeadlineSweep(clock, limits.deadlineSweepMs, [proposals, reads, gate, change, transfer]);
   const ticking = new Ticking(clock, tickMs, () => host.onTick());
   return {
