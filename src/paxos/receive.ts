@@ -148,8 +148,9 @@ function isHeard(state: CoreState, from: Peer, message: PaxosMessage, outputs: C
 function isUpToDate(state: CoreState, from: Peer, epoch: number, outputs: CoreOutput[]): boolean {
   const { memberships } = state;
   const newest = memberships.reigns.at(-1);
+  // A founding membership may be known before it is chosen; any later one was chosen.
+  if (newest !== undefined || epoch > 1) catchingUp.onKnownBy(state, from.replica, epoch, outputs);
   if (newest === undefined) return true;
-  catchingUp.onKnownBy(state, from.replica, epoch, outputs);
   if (epoch > newest.instance || (epoch === newest.instance && isMember(state, from))) return true;
   // Whoever still has a say must not go before the membership without it rules: its votes may be needed until then.
   const { membership } =
