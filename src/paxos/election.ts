@@ -3,15 +3,25 @@
  * leader gives up. Pre-vote and stickiness keep a replica that hears nobody from deposing a good leader, check-quorum
  * ends the office of one that hears nobody (B7).
  */
-import type { ReplicaId } from './ballot.ts';
+import { compareBallots, type ReplicaId } from './ballot.ts';
 import { isBehind } from './catch-up.ts';
 import type { CoreState } from './core-state.ts';
-import { epochOf, pipelineWindow, ruling } from './membership.ts';
+import { epochOf, pipelineWindow, reignsWithin, ruling } from './membership.ts';
 import type { PreVote, PreVoteAnswer } from './messages.ts';
 import type { CoreOutput } from './outputs.ts';
+import type { Peer } from './peer.ts';
 import { isQuorum } from './quorum.ts';
-import { electionTicks } from './timing.ts';
+import { electionTicks, heartbeatTicks } from './timing.ts';
 import { isVoter } from './trust.ts';
+
+interface Heard {
+  /** Of its last answer. */
+  readonly tick: number;
+  /** What it then knew to be chosen. */
+  readonly chosenTo: number;
+  /** The tick of its first answer since it cannot tell what it voted at this leader's ballot; absent: it can. */
+  readonly doubtSince?: number;
+}
 
 export interface ElectionState {
   /** Whom this replica follows; itself while it leads. */
@@ -22,8 +32,8 @@ export interface ElectionState {
   timeout: number;
   random: number;
   preVote: { readonly round: number; readonly grantedBy: Set<ReplicaId> } | undefined;
-  /** A leader's memory of its members: the tick of their last answer, and what they then knew to be chosen. */
-  readonly heard: Map<ReplicaId, { readonly tick: number; readonly chosenTo: number }>;
+  /** A leader's memory of its members. */
+  readonly heard: Map<ReplicaId, Heard>;
 }
 
 export function createElection(random: number): ElectionState {
@@ -120,10 +130,32 @@ export function hasLiveLeader({ election, leader }: CoreState, candidate: Replic
 }
 
 /** A leader's member answered. */
-export function onHeard({ election, leader }: CoreState, from: ReplicaId, chosenTo: number): void {
+export function onHeard({ election, leader }: CoreState, from: Peer, chosenTo: number): void {
   if (leader.phase !== 'leading') return;
-  const before = election.heard.get(from)?.chosenTo ?? 0;
-  election.heard.set(from, { tick: election.ticks, chosenTo: Math.max(before, chosenTo) });
+  const { ticks, heard } = election;
+  const before = heard.get(from.replica);
+  const now = { tick: ticks, chosenTo: Math.max(before?.chosenTo ?? 0, chosenTo) };
+  const isInDoubt = from.isDoubtful && compareBallots(from.promised, leader.ballot) >= 0;
+  heard.set(from.replica, isInDoubt ? { ...now, doubtSince: before?.doubtSince ?? ticks } : now);
+}
+
+/**
+ * Whether this leader should ask for promises anew: a voter came back that cannot tell what it voted at this very ballot.
+ * Only a higher one settles that, and without it the next election would need every voter. Not as long as this leader's
+ * own election is not done with, nor before a quorum that can tell has answered since.
+ */
+export function isDoubtToSettle({ election, leader, memberships, learner, self }: CoreState): boolean {
+  const { openingInstance = Number.POSITIVE_INFINITY } = leader;
+  if (openingInstance > learner.chosenTo || leader.handingOver !== undefined) return false;
+  const reigns = reignsWithin(memberships, learner.chosenTo);
+  const doubts = reigns.flatMap(({ voters }) => voters.flatMap((voter) => election.heard.get(voter)?.doubtSince ?? []));
+  if (doubts.length === 0) return false;
+  const answeredAfter = Math.max(...doubts) + heartbeatTicks;
+  const canTell = (voter: ReplicaId) => {
+    const heard = election.heard.get(voter);
+    return voter === self.replica || (heard?.doubtSince === undefined && (heard?.tick ?? 0) > answeredAfter);
+  };
+  return reigns.every(({ voters }) => isQuorum(voters, new Set(voters.filter(canTell))));
 }
 
 /** Whether a member has answered this leader within an election timeout. */

@@ -66,7 +66,7 @@ export function onMessage(state: CoreState, from: Peer, message: PaxosMessage, o
       onHeartbeatFrom(state, from.replica, message, outputs);
       break;
     case 'heartbeat-answer':
-      onHeartbeatAnswer(state, from.replica, message, outputs);
+      onHeartbeatAnswer(state, from, message, outputs);
       break;
     case 'fetch':
       catchingUp.onFetch(state, from.replica, message, outputs);
@@ -204,11 +204,13 @@ function mayVote(state: CoreState, instance: number): boolean {
 
 /** With a quorum the value is chosen: the others are told by its ballot. */
 function onAcceptedBy(state: CoreState, from: ReplicaId, { ballot, instance }: Accepted, outputs: CoreOutput[]): void {
+  const { leader, self } = state;
+  if (from === self.replica) leader.votedTo = Math.max(leader.votedTo, instance);
   const value = leading.onAccepted(state, from, ballot, instance);
   if (value === undefined) return;
+  const message = { kind: 'chosen', instance, ballot, votedTo: leader.votedTo } as const;
   for (const to of ruling(state.memberships, instance).members) {
-    if (to === state.self.replica) continue;
-    outputs.push({ kind: 'send', to, message: { kind: 'chosen', instance, ballot }, afterSync: false });
+    if (to !== self.replica) outputs.push({ kind: 'send', to, message, afterSync: false });
   }
   choose(state, { instance, ballot, value }, outputs);
 }
@@ -241,15 +243,16 @@ function onHeartbeatFrom(state: CoreState, from: ReplicaId, message: Heartbeat, 
   catchingUp.onKnownBy(state, from, message.chosenTo, outputs);
 }
 
-function onHeartbeatAnswer(state: CoreState, from: ReplicaId, answer: HeartbeatAnswer, outputs: CoreOutput[]): void {
+function onHeartbeatAnswer(state: CoreState, from: Peer, answer: HeartbeatAnswer, outputs: CoreOutput[]): void {
   const { reads, leader, learner, memberships } = state;
   if (compareBallots(answer.ballot, leader.ballot) !== 0) return;
   election.onHeard(state, from, answer.chosenTo);
-  catchingUp.onKnownBy(state, from, answer.chosenTo, outputs);
+  catchingUp.onKnownBy(state, from.replica, answer.chosenTo, outputs);
   const round = isPlanted('read-on-old-confirmation') ? newestRound(reads) : answer.round;
-  for (const confirmed of onConfirmed(reads, ruling(memberships, learner.chosenTo + 1).voters, from, round)) {
+  for (const confirmed of onConfirmed(reads, ruling(memberships, learner.chosenTo + 1).voters, from.replica, round)) {
     outputs.push({ kind: 'read-confirmed', ...confirmed });
   }
+  if (election.isDoubtToSettle(state)) campaign(state, true, outputs);
 }
 
 function onRefused(state: CoreState, { ballot, promised }: Refused): void {
