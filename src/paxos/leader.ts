@@ -38,6 +38,8 @@ export interface LeaderState {
   openingInstance: number | undefined;
   /** Where this leader proposed a membership last; no-ops follow until it rules. 0: nowhere. */
   membershipInstance: number;
+  /** The newest instance that its own acceptor has voted for, on disk, since this process began; 0: none. */
+  votedTo: number;
   /** Nothing is proposed while the office is handed over. */
   handingOver: { readonly to: ReplicaId; ticks: number } | undefined;
   readonly proposals: TransientMap<number, Proposal>;
@@ -55,6 +57,7 @@ export function createLeader(): LeaderState {
     nextInstance: 0,
     openingInstance: undefined,
     membershipInstance: 0,
+    votedTo: 0,
     handingOver: undefined,
     proposals: new TransientMap(),
   };

@@ -87,6 +87,8 @@ export interface Chosen {
   readonly kind: 'chosen';
   readonly instance: number;
   readonly ballot: Ballot;
+  /** The newest instance for which the leader's own vote is on disk: what it must not forget either (A4). */
+  readonly votedTo: number;
 }
 
 /** The leader is alive; and a question whether it still leads. */
@@ -99,6 +101,8 @@ export interface Heartbeat {
   readonly chosenTo: number;
   /** From here on a whole quorum had never accepted anything when this leader took office; 0: not known yet. */
   readonly openingInstance: number;
+  /** As in `Chosen`. */
+  readonly votedTo: number;
 }
 
 export interface HeartbeatAnswer {

@@ -47,9 +47,9 @@ function reignsHeard({ memberships, learner }: CoreState): readonly Reign[] {
 }
 
 export function heartbeat({ leader, learner, memberships }: CoreState, round: number): Heartbeat {
-  const { ballot, openingInstance = 0 } = leader;
+  const { ballot, openingInstance = 0, votedTo } = leader;
   const { chosenTo } = learner;
-  return { kind: 'heartbeat', ballot, epoch: epochOf(memberships), round, chosenTo, openingInstance };
+  return { kind: 'heartbeat', ballot, epoch: epochOf(memberships), round, chosenTo, openingInstance, votedTo };
 }
 
 /** A member that promised to someone higher leads no more. */

@@ -65,11 +65,18 @@ export function onChallengeAnswer(
 
 /** Remembers what a trusted peer says that it must never forget. */
 export function rememberWord({ trust }: CoreState, from: Peer, message: PaxosMessage): void {
-  const promised = promiseIn(message);
   const word = trust.words.get(from.incarnation);
-  if (word === undefined || promised === undefined) return;
-  if (compareBallots(promised, word.promised) > 0) word.promised = promised;
-  if (message.kind === 'accepted') word.lastInstance = Math.max(word.lastInstance, message.instance);
+  if (word === undefined) return;
+  const promised = promiseIn(message);
+  if (promised !== undefined && compareBallots(promised, word.promised) > 0) word.promised = promised;
+  word.lastInstance = Math.max(word.lastInstance, voteIn(message));
+}
+
+/** The newest vote that the sender had on disk when it said this; 0: it says of none. */
+function voteIn(message: PaxosMessage): number {
+  if (message.kind === 'accepted') return message.instance;
+  // A leader's votes are said to itself alone, and may have decided all the same.
+  return message.kind === 'chosen' || message.kind === 'heartbeat' ? message.votedTo : 0;
 }
 
 /** What the sender had promised, on disk, when it said this. One that leads at a ballot has promised it to itself (B1). */

@@ -87,9 +87,13 @@ function write(writer: WireWriter, message: PaxosMessage): void {
       writer.raw(message.value);
       return;
     case 'accepted':
+      writer.ballot(message.ballot);
+      writer.integer(message.instance);
+      return;
     case 'chosen':
       writer.ballot(message.ballot);
       writer.integer(message.instance);
+      writer.integer(message.votedTo);
       return;
     case 'refused':
       writer.ballot(message.ballot);
@@ -101,6 +105,7 @@ function write(writer: WireWriter, message: PaxosMessage): void {
       writer.integer(message.round);
       writer.integer(message.chosenTo);
       writer.integer(message.openingInstance);
+      writer.integer(message.votedTo);
       return;
     case 'heartbeat-answer':
       writer.ballot(message.ballot);
@@ -182,8 +187,9 @@ function read(reader: WireReader, kind: PaxosMessage['kind']): PaxosMessage | un
     case 'accept':
       return { kind, ballot: reader.ballot(), instance: reader.integer(), value: reader.raw() };
     case 'accepted':
-    case 'chosen':
       return { kind, ballot: reader.ballot(), instance: reader.integer() };
+    case 'chosen':
+      return { kind, ballot: reader.ballot(), instance: reader.integer(), votedTo: reader.integer() };
     case 'refused':
       return { kind, ballot: reader.ballot(), promised: reader.ballot() };
     case 'heartbeat':
@@ -194,6 +200,7 @@ function read(reader: WireReader, kind: PaxosMessage['kind']): PaxosMessage | un
         round: reader.integer(),
         chosenTo: reader.integer(),
         openingInstance: reader.integer(),
+        votedTo: reader.integer(),
       };
     case 'heartbeat-answer':
       return { kind, ballot: reader.ballot(), round: reader.integer(), chosenTo: reader.integer() };

@@ -42,7 +42,7 @@ test('votes and news far beyond what is known to be chosen are dropped like lost
   const value = Uint8Array.of(1, 0);
   const route = { from: 1, peer: world.node(1).core.self, to: 2 };
   world.receive({ ...route, message: { kind: 'accept', ballot, instance, value } });
-  world.receive({ ...route, message: { kind: 'chosen', ballot, instance } });
+  world.receive({ ...route, message: { kind: 'chosen', ballot, instance, votedTo: 0 } });
   world.receive({ ...route, message: { kind: 'learned', entries: [{ ballot, instance, value }], chosenTo: instance } });
   const { acceptor, learner } = world.node(2).core;
   assert.deepEqual([acceptor.accepted.size, learner.noticed.size, learner.ahead.size], [0, 0, 0]);

@@ -70,7 +70,7 @@ const byKind: { [Kind in PaxosMessage['kind']]: fc.Arbitrary<Extract<PaxosMessag
   accept: fc.record({ kind: kind('accept'), ballot, instance: integer, value }),
   accepted: fc.record({ kind: kind('accepted'), ballot, instance: integer }),
   refused: fc.record({ kind: kind('refused'), ballot, promised: ballot }),
-  chosen: fc.record({ kind: kind('chosen'), instance: integer, ballot }),
+  chosen: fc.record({ kind: kind('chosen'), instance: integer, ballot, votedTo: integer }),
   heartbeat: fc.record({
     kind: kind('heartbeat'),
     ballot,
@@ -78,6 +78,7 @@ const byKind: { [Kind in PaxosMessage['kind']]: fc.Arbitrary<Extract<PaxosMessag
     round: integer,
     chosenTo: integer,
     openingInstance: integer,
+    votedTo: integer,
   }),
   'heartbeat-answer': fc.record({ kind: kind('heartbeat-answer'), ballot, round: integer, chosenTo: integer }),
   fetch: fc.record({ kind: kind('fetch'), firstInstance: integer }),
