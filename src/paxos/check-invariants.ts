@@ -20,10 +20,11 @@ export function checkInvariants({ self, acceptor, learner, leader, reads, member
   for (const instance of learner.noticed.keys()) {
     assert(instance > chosenTo && !learner.ahead.has(instance), 'a notice waits only for a value', { instance });
   }
-  for (const [index, reign] of memberships.reigns.entries()) {
-    const before = memberships.reigns[index - 1];
-    assert(before === undefined || before.instance < reign.instance, 'memberships are in the order of their choice');
-    assert(reign.instance <= Math.max(chosenTo, 1), 'a membership is chosen before it is known', { ...reign });
+  let before = Number.NEGATIVE_INFINITY;
+  for (const { instance } of memberships.reigns) {
+    assert(before < instance, 'memberships are in the order of their choice');
+    assert(instance <= Math.max(chosenTo, 1), 'a membership is chosen before it is known', { instance });
+    before = instance;
   }
   if (leader.phase === 'following') {
     assert(leader.proposals.size === 0 && reads.rounds.size === 0, 'whoever follows proposes and confirms nothing');

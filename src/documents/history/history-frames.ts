@@ -53,7 +53,8 @@ export class HistoryFrames {
   readonly #disk: Disk;
   readonly #directory: string;
   readonly #cache: LRUCache<string, Frame>;
-  readonly #sealedIndexes = new LRUCache<string, SealedIndex>({ max: INDEXES_MAX });
+  /** By file. Made when it is needed: a new one is not cheap. */
+  #sealedIndexes: LRUCache<string, SealedIndex> | undefined;
   readonly #plainIndexes = new Map<number, PlainIndex>();
   #sealed: readonly SealedFileName[] | undefined;
   #end: HistoryEnd = emptyHistory;
@@ -76,7 +77,7 @@ export class HistoryFrames {
 
   forget(): void {
     this.#cache.clear();
-    this.#sealedIndexes.clear();
+    this.#sealedIndexes = undefined;
     this.#plainIndexes.clear();
     this.#sealed = undefined;
   }
@@ -152,11 +153,12 @@ export class HistoryFrames {
   }
 
   async #sealedSource({ name, first, last }: SealedFileName, readAgain: boolean): Promise<FrameSource> {
-    const known = readAgain ? undefined : this.#sealedIndexes.get(name);
+    const known = readAgain ? undefined : this.#sealedIndexes?.get(name);
     const index = known ?? (await this.#withFile(name, readSealedIndex));
     if (index?.frames[0]?.firstPosition !== first || index.lastPosition !== last) {
       throw damagedFile(name, 'its index cannot be read');
     }
+    this.#sealedIndexes ??= new LRUCache({ max: INDEXES_MAX });
     this.#sealedIndexes.set(name, index);
     const read = (at: number) => {
       const info = index.frames[at];

@@ -57,8 +57,8 @@ export interface CheckedFrame {
 export class HistoryReader {
   readonly #frames: HistoryFrames;
   readonly #hashes: Hashes;
-  /** c before frames of plain lines, by their first position. */
-  readonly #knownChains = new LRUCache<number, Uint8Array>({ max: KNOWN_CHAINS_MAX });
+  /** c before frames of plain lines, by their first position. Made when it is needed: a new one is not cheap. */
+  #knownChains: LRUCache<number, Uint8Array> | undefined;
 
   constructor(options: {
     readonly disk: Disk;
@@ -84,7 +84,7 @@ export class HistoryReader {
   /** Forgets what it knows of the files: others lie there now. */
   refresh(): void {
     this.#frames.forget();
-    this.#knownChains.clear();
+    this.#knownChains = undefined;
   }
 
   /** The line at a position; undefined above the committed end and below 1. */
@@ -171,6 +171,7 @@ export class HistoryReader {
       chain = this.#chainBefore(first);
     }
     for (const frame of frames.reverse()) {
+      this.#knownChains ??= new LRUCache({ max: KNOWN_CHAINS_MAX });
       this.#knownChains.set(frame.firstPosition, chain);
       chain = this.#walkChain(frame, chain, Math.min(position, lastPositionOf(frame))).chain;
     }
@@ -224,7 +225,7 @@ export class HistoryReader {
 
   #chainBefore(frame: Frame): Uint8Array | undefined {
     if (frame.firstPosition === 1) return chainStart;
-    return frame.chainBefore ?? this.#knownChains.get(frame.firstPosition);
+    return frame.chainBefore ?? this.#knownChains?.get(frame.firstPosition);
   }
 
   #walkChain(frame: Frame, chainBefore: Uint8Array, lastPosition: number, onLine?: LineListener): ChainWalk {
