@@ -31,7 +31,7 @@ export interface LinksOptions {
 
 const defaultQueueBytesMax = 64 * 1024 * 1024;
 const stallMs = 5_000;
-/** Connections that others opened. */
+/** Connections that others opened. Far more than members: one whose other end lost its power is never told to end. */
 const incomingMax = 64;
 
 /**
@@ -114,11 +114,12 @@ export class Links {
   }
 
   #accept(connection: Connection): void {
-    if (this.#isStopped || this.#incoming.size >= incomingMax) {
+    if (this.#isStopped) {
       connection.receive({ onData() {}, onDrain() {}, onClose() {} });
       connection.close();
       return;
     }
+    if (this.#incoming.size >= incomingMax) this.#closeQuietest();
     let caller: ReplicaId | undefined;
     const host = this.#host({
       refusalOf: () => undefined,
@@ -133,6 +134,15 @@ export class Links {
     });
     const kept = new PeerConnection(connection, this.#connectionOptions, host);
     this.#incoming.add(kept);
+  }
+
+  /** Members speak all the time; the one heard last longest ago is gone, or has nothing to say. */
+  #closeQuietest(): void {
+    let quietest: PeerConnection | undefined;
+    for (const connection of this.#incoming) {
+      if (quietest === undefined || connection.heardAtMs < quietest.heardAtMs) quietest = connection;
+    }
+    quietest?.close();
   }
 
   #host(own: Pick<PeerConnectionHost, 'refusalOf' | 'onHello' | 'onClosed'>): PeerConnectionHost {

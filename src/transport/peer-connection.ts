@@ -34,7 +34,10 @@ export interface PeerConnectionHost {
 
 /** One connection to another replica, whoever dialled: both sides say hello, then messages. */
 export class PeerConnection {
+  /** When the other side's last bytes came, or it connected; monotonic, in milliseconds. */
+  heardAtMs: number;
   readonly #connection: Connection;
+  readonly #clock: Clock;
   readonly #host: PeerConnectionHost;
   readonly #decoder: FrameDecoder;
   readonly #messageBytesMax: number;
@@ -45,7 +48,9 @@ export class PeerConnection {
 
   constructor(connection: Connection, options: PeerConnectionOptions, host: PeerConnectionHost) {
     const { clock, hashes, hello, messageBytesMax } = options;
+    this.heardAtMs = clock.monotonic();
     this.#connection = connection;
+    this.#clock = clock;
     this.#host = host;
     this.#messageBytesMax = messageBytesMax;
     this.#decoder = new FrameDecoder(hashes, helloBytesMax);
@@ -74,6 +79,7 @@ export class PeerConnection {
 
   #onData(bytes: Uint8Array): void {
     if (this.#isClosed) return;
+    this.heardAtMs = this.#clock.monotonic();
     this.#decoder.push(bytes);
     // A message may end this connection.
     for (let payload = this.#next(); payload !== undefined; payload = this.#next()) {

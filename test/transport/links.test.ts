@@ -7,6 +7,8 @@ import type { PaxosMessage } from '../../src/paxos/messages.ts';
 import type { Peer } from '../../src/paxos/peer.ts';
 import { systemClock } from '../../src/system/clock.ts';
 import { systemHashes } from '../../src/system/hashes.ts';
+import { sealFrame } from '../../src/transport/frame.ts';
+import { encodeHello } from '../../src/transport/hello.ts';
 import { Links, type LinksOptions } from '../../src/transport/links.ts';
 import { MemoryNetworks } from './memory-network.ts';
 
@@ -170,6 +172,31 @@ test('a peer that takes nothing costs no more than the bound; then messages are 
   await until(() => two.received.length === 101 - dropped);
   one.links.send(2, fetchFrom(2));
   await until(() => instances(two).at(-1) === 2);
+});
+
+test('connections whose other end went without a word do not keep others out for ever', async () => {
+  const networks = new MemoryNetworks();
+  const [one, two] = [await begin(networks, 1), await begin(networks, 2)];
+  two.links.know('c', members(1));
+  two.links.send(1, fetchFrom(1));
+  await until(() => one.received.length === 1);
+  for (let power = 0; power < 70; power++) {
+    const gone = await networks.at('r3').connect('r1');
+    gone.receive({ onData() {}, onDrain() {}, onClose() {} });
+    const hello = encodeHello({ database: 'main', peer: peer(3) });
+    sealFrame(hello, systemHashes);
+    await sleep(1);
+    gone.send(hello);
+    two.links.send(1, fetchFrom(2));
+  }
+  const [dropped, dialled] = [two.counts.transport_messages_dropped_total, networks.dialCount];
+  const three = await begin(networks, 3);
+  three.links.know('c', members(1));
+  three.links.send(1, fetchFrom(3));
+  await until(() => instances(one).includes(3));
+  two.links.send(1, fetchFrom(4));
+  await until(() => instances(one).includes(4));
+  assert.deepEqual([dropped, dialled], [undefined, 71], 'whoever speaks keeps its connection');
 });
 
 test('after the stop nothing is taken, sent or dialled', async () => {
