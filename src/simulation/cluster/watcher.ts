@@ -102,6 +102,8 @@ export class ReplicaWatch {
   readonly #machine: DocumentStateMachine;
   /** Of instances that are chosen here and not executed yet. */
   readonly #hashes = new Map<number, string>();
+  /** By replica: what the trace calls it. The same text each time, so that it is hashed once. */
+  readonly #saysTo: string[] = [];
   #lastProposed: PaxosMessage | undefined;
   #core: CoreState | undefined;
 
@@ -169,7 +171,8 @@ export class ReplicaWatch {
 
   /** Something leaves for another replica. */
   onSent(to: number, message: PaxosMessage): void {
-    this.#watcher.note(this.#name, `says to ${to}`, wordsOf(message));
+    this.#saysTo[to] ??= `says to ${to}`;
+    this.#watcher.note(this.#name, this.#saysTo[to], wordsOf(message));
     this.#check((steps) => {
       if (message.kind === 'accepted') {
         steps.onAccepted(this.#replica, this.#incarnation, message.instance, message.ballot);
