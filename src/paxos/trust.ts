@@ -107,7 +107,10 @@ export function isVoter({ memberships, learner }: CoreState, peer: Peer): boolea
 }
 
 /** Whether a process knew less, when it began, than its incarnation had said before. */
-export function knowsLess(from: Peer, word: Pick<Word, 'promised' | 'lastInstance'>): boolean {
+export function knowsLess(
+  from: Pick<Peer, 'promised' | 'lastInstance' | 'isDoubtful'>,
+  word: Pick<Word, 'promised' | 'lastInstance'>,
+): boolean {
   if (compareBallots(from.promised, word.promised) < 0) return true;
   return !from.isDoubtful && from.lastInstance < word.lastInstance;
 }

@@ -115,7 +115,16 @@ export class Client {
     const minPosition = isLocal && this.#random.chance(0.5) ? this.#position : 0;
     const isStray = this.#random.chance(this.#habits.strayPart);
     const replica = isLocal ? this.#anyone() : isStray ? this.#somebody() : this.#whoLeads();
-    if (replica === undefined) return;
+    if (replica !== undefined) await this.#readFrom(replica, key, isLocal, minPosition);
+  }
+
+  /** Asks one replica, whatever the client believes of it. */
+  async readAt(place: number): Promise<void> {
+    const replica = this.#cluster.running.find((running) => running.place === place);
+    if (replica !== undefined && this.#mayBegin()) await this.#readFrom(replica, this.#randomKey(), false, 0);
+  }
+
+  async #readFrom(replica: SimulatedReplica, key: string, isLocal: boolean, minPosition: number): Promise<void> {
     const consistency = isLocal ? 'local' : 'linearizable';
     const id = this.#recorder.begin(this.#caller(replica), { kind: 'read', key, consistency, minPosition });
     const { patienceMs } = this.#habits;

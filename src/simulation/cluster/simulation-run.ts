@@ -14,6 +14,7 @@ import { Cluster } from './cluster.ts';
 import { drawShape } from './cluster-shape.ts';
 import { checkEnd } from './end-checks.ts';
 import { EventReader } from './event-reader.ts';
+import { RememberedDisks } from './old-disks.ts';
 import { Operator } from './operator.ts';
 import type { SimulatedReplica } from './simulated-replica.ts';
 import { Watcher } from './watcher.ts';
@@ -26,6 +27,9 @@ const convergeMs = 60_000;
 const dedupeWindowMs = 24 * 60 * 60 * 1_000;
 const eventsMax = 400_000;
 const quietMs = 500;
+/** Asked of a leader in its first moment, when it may not know all that was acknowledged; and in a whole run. */
+const earlyReads = 2;
+const earlyReadsMax = 200;
 const keyCount = 4;
 const staysOffChance = 0.3;
 const operationsPerKeys = 200;
@@ -78,11 +82,19 @@ class SimulationRun {
     const machines = machineNames.slice(0, this.#replicaCount);
     const shape = drawShape(this.#random.fork('shape'), machines);
     this.#cluster = new Cluster(this.#room, shape, this.#watcher);
-    this.#weather = new Weather(this.#room, { restart: (machine, change) => this.#cluster.restart(machine, change) });
+    this.#weather = new Weather(this.#room, {
+      restart: (machine, change) => this.#cluster.restart(machine, change),
+      oldDisks: new RememberedDisks(this.#cluster),
+    });
     const operationsMax = options.operationsMax ?? operationsMaxDefault;
     // The last write of the run comes on top.
     this.#recorder = new HistoryRecorder(operationsMax + 1_000);
     this.#clients = this.#drawClients(operationsMax);
+    const isEarly = () => this.#recorder.operations.length < operationsMax + earlyReadsMax;
+    const early = this.#newClient('early', this.#random.fork('early'), isEarly);
+    this.#watcher.onOffice = (place) => {
+      for (let count = 0; count < earlyReads; count += 1) void this.#act({ run: () => early.readAt(place) });
+    };
     const readers = this.#random.fork('readers');
     this.#readers = Array.from({ length: readers.integer(3) }, (_, index) => {
       const random = readers.fork(String(index));

@@ -31,6 +31,8 @@ const instancesMax = 1_000_000;
 export class Watcher {
   readonly steps: StepChecks;
   readonly history: ChosenHistory;
+  /** Told of the place of a replica in the moment in which it takes office. */
+  onOffice: ((place: number) => void) | undefined;
   /** Of what replicas do and tell. */
   readonly coverage = new Coverage();
   /** By instance, as first executed. */
@@ -105,6 +107,7 @@ export class ReplicaWatch {
   /** By replica: what the trace calls it. The same text each time, so that it is hashed once. */
   readonly #saysTo: string[] = [];
   #lastProposed: PaxosMessage | undefined;
+  #wasLeading = false;
   #core: CoreState | undefined;
 
   constructor(options: {
@@ -147,6 +150,11 @@ export class ReplicaWatch {
     });
   }
 
+  /** As it was after the last step; undefined: it took none. */
+  get core(): CoreState | undefined {
+    return this.#core;
+  }
+
   /**
    * Whether it cannot tell what it had accepted where a leader would ask next: a part of its log may have been torn, or is
    * damaged (A5, A6).
@@ -163,6 +171,9 @@ export class ReplicaWatch {
     this.#core = core;
     this.#check(() => checkInvariants(core));
     countBranches(this.#watcher.coverage, core, outputs);
+    const isLeading = core.leader.phase === 'leading';
+    if (isLeading && !this.#wasLeading) this.#watcher.onOffice?.(this.#place);
+    this.#wasLeading = isLeading;
     for (const output of outputs) {
       if (output.kind === 'send') this.#onSend(output.message);
       else if (output.kind === 'execute') this.#onExecute(output.instance, output.value);

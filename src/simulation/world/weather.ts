@@ -12,6 +12,19 @@ export type DiskChange = 'disk-lost' | 'disk-rolled-back' | 'disk-cloned';
 export interface WeatherOptions<Running> {
   /** Starts a machine again. Default: the same program. `change`: its disk is not the one that it had. */
   readonly restart?: (machine: Machine<Running>, change: DiskChange | undefined) => void;
+  /** Default: a disk may come back at any time, and stays. */
+  readonly oldDisks?: OldDisks<Running>;
+}
+
+/** When an earlier copy of a disk may come back. No group survives every such disk; it can tell those it remembers. */
+export interface OldDisks<Running> {
+  /** A copy of a machine's disk was taken. */
+  onCopy(machine: Machine<Running>): void;
+  /** Whether all others would notice that the newest copy of the disk of `source`, in `machine`, is an old one. */
+  wouldBeNoticed(machine: Machine<Running>, source: Machine<Running>): boolean;
+  isNoticed(machine: Machine<Running>): boolean;
+  /** Somebody takes the old disk away and gives the machine an empty one. */
+  replace(machine: Machine<Running>): void;
 }
 
 /** After this mean whatever ends in calm weather starts again. */
@@ -20,6 +33,9 @@ const calmRestartMs = 100;
 const writeWaitMs = 200;
 /** How old a copy is that a disk is rolled back to, on average. */
 const imageEveryMs = 3_000;
+/** How often, and how long, is looked whether an old disk was noticed. */
+const noticeEveryMs = 50;
+const noticeWithinMs = 5_000;
 
 /**
  * The faults that come by themselves, some a minute: crashes, pauses, partitions, clocks, rot, full and exchanged
@@ -30,7 +46,8 @@ export class Weather<Running> {
   readonly #restart: (machine: Machine<Running>, change: DiskChange | undefined) => void;
   /** What `calm` has to end: cuts, pauses, full disks, machines that are off. */
   readonly #open = new Set<() => void>();
-  /** An earlier copy of each disk, for rolling back. */
+  readonly #oldDisks: OldDisks<Running> | undefined;
+  /** An earlier copy of each disk, for rolling back and cloning. */
   readonly #images = new Map<string, DiskImage>();
   /** What happens to a disk while its machine is off. */
   readonly #changes = new Map<string, DiskChange>();
@@ -39,6 +56,7 @@ export class Weather<Running> {
   constructor(room: MachineRoom<Running>, options: WeatherOptions<Running> = {}) {
     this.#room = room;
     this.#restart = options.restart ?? ((machine) => machine.restart());
+    this.#oldDisks = options.oldDisks;
   }
 
   /** Faults come from now on, and machines whose process ends are started again. */
@@ -154,7 +172,8 @@ export class Weather<Running> {
     }
     const { lives } = machine;
     const once = () => {
-      if (!this.#isCalm && machine.lives === lives && isOn(machine)) crash();
+      const isSpared = this.#isCalm || this.#room.fate.isSheltered(machine.name);
+      if (!isSpared && machine.lives === lives && isOn(machine)) crash();
     };
     machine.disk.inNextWrite(once);
     this.#room.scheduler.after(world, writeWaitMs, 'weather', 'no longer', once);
@@ -190,26 +209,51 @@ export class Weather<Running> {
         this.#changes.set(machine.name, change);
         machine.powerCut();
         exchange();
+        if (change !== 'disk-lost') this.#untilNoticed(machine);
       };
     });
   }
 
-  #sourceFor(machine: Machine<Running>, change: DiskChange, draw: SeededRandom): (() => void) | undefined {
-    if (change === 'disk-lost') return () => machine.disk.erase();
-    if (change === 'disk-rolled-back') {
-      const image = this.#images.get(machine.name);
-      return image && (() => machine.disk.restore(image));
-    }
-    const others = this.#room.machines.filter((other) => other !== machine);
-    return others.length === 0 ? undefined : () => machine.disk.restore(draw.pick(others).disk.image());
+  /** An old disk starts at once, and nothing else strikes until it is noticed: whoever forgets meanwhile notices nothing. */
+  #untilNoticed(machine: Machine<Running>): void {
+    const { fate, machines, scheduler } = this.#room;
+    const oldDisks = this.#oldDisks;
+    if (oldDisks === undefined) return;
+    fate.shelter(machines.map(({ name }) => name));
+    this.#restartNow(machine);
+    const deadlineMs = scheduler.nowMs + noticeWithinMs;
+    const look = () => {
+      const isOver = oldDisks.isNoticed(machine) || !isOn(machine) || scheduler.nowMs >= deadlineMs;
+      if (!isOver) {
+        scheduler.after(world, noticeEveryMs, 'weather', 'old disk', look);
+        return;
+      }
+      oldDisks.replace(machine);
+      if (!this.#isCalm) fate.shelter([]);
+    };
+    scheduler.after(world, noticeEveryMs, 'weather', 'old disk', look);
   }
 
-  /** Where disks may be rolled back, a copy is taken now and then. */
+  #sourceFor(machine: Machine<Running>, change: DiskChange, draw: SeededRandom): (() => void) | undefined {
+    if (change === 'disk-lost') return () => machine.disk.erase();
+    const { machines } = this.#room;
+    const sources = change === 'disk-rolled-back' ? [machine] : machines.filter((other) => other !== machine);
+    const able = sources.flatMap((source) => {
+      const image = this.#images.get(source.name);
+      const mayReturn = this.#oldDisks?.wouldBeNoticed(machine, source) ?? true;
+      return image === undefined || !mayReturn ? [] : [image];
+    });
+    return able.length === 0 ? undefined : () => machine.disk.restore(draw.pick(able));
+  }
+
+  /** Where old disks may come back, a copy is taken now and then. */
   #keepImages(machine: Machine<Running>): void {
-    if (this.#room.fate.dials.faults['disk-rolled-back'] === 0) return;
+    const { faults } = this.#room.fate.dials;
+    if (faults['disk-rolled-back'] === 0 && faults['disk-cloned'] === 0) return;
     const copies = this.#room.fate.stream('copies of disks');
     this.#room.scheduler.after(world, copies.exponential(imageEveryMs), 'weather', 'copy of a disk', () => {
       this.#images.set(machine.name, machine.disk.image());
+      this.#oldDisks?.onCopy(machine);
       if (!this.#isCalm) this.#keepImages(machine);
     });
   }
