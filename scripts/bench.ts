@@ -6,6 +6,7 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { inProcessCommits } from './bench/commits.ts';
 import { measureHttp } from './bench/http.ts';
+import { simulatedSeeds } from './bench/simulator.ts';
 import { historyBytes, memoryWithDocuments, restartTimes } from './bench/size.ts';
 import { syncRate } from './bench/sync-rate.ts';
 import { printTable, type Row } from './bench/table.ts';
@@ -18,20 +19,22 @@ const { values } = parseArgs({
     keys: { type: 'string', default: '10000,1000000' },
     documents: { type: 'string', default: '100000' },
     memory: { type: 'string', default: '100000,300000,1000000' },
-    only: { type: 'string', default: 'commits,http,restart,memory' },
+    only: { type: 'string', default: 'commits,http,restart,memory,simulator' },
+    seeds: { type: 'string', default: '400' },
     directory: { type: 'string' },
     json: { type: 'string' },
   },
 });
 
 if (values.help) {
-  process.stdout.write(`npm run bench -- [--seconds 4] [--rounds 3] [--keys 10000,1000000] [--documents 100000] [--memory 100000,300000,1000000] [--only commits,http,restart,memory] [--directory DIR] [--json FILE]
+  process.stdout.write(`npm run bench -- [--seconds 4] [--rounds 3] [--keys 10000,1000000] [--documents 100000] [--memory 100000,300000,1000000] [--seeds 400] [--only commits,http,restart,memory,simulator] [--directory DIR] [--json FILE]
 
   --seconds    of each measurement
   --rounds     of commits and of each HTTP measurement, alternating with what they are compared with; medians are shown
   --keys       how many documents the HTTP load is spread over, one run each
   --documents  how many documents restart and disk are measured with
   --memory     how many documents resident memory is measured with, ascending
+  --seeds      how many the simulator is measured with
   --only       which of its parts; the disk's sync rate is always measured
   --directory  where data directories are made (the disk that is measured); default: the system's temporary directory
   --json       also write all figures to this file
@@ -79,6 +82,10 @@ try {
   if (parts.includes('memory')) {
     start('Memory');
     for await (const row of memoryWithDocuments(options)) show(row);
+  }
+  if (parts.includes('simulator')) {
+    start('Simulator, on all cores');
+    for await (const row of simulatedSeeds(Number(values.seeds))) show(row);
   }
   process.stdout.write(`\n${printTable(rows)}`);
   if (values.json !== undefined)
