@@ -29,7 +29,7 @@ export function drawShape(random: SeededRandom, machines: readonly string[]): Cl
     segmentBytes: 64 * 1024 * random.between(1, 2),
     cacheBytes: 1024 << random.integer(8),
     tailBytesMax: random.chance(0.8) ? 1024 * 1024 : 8 * 1024 * random.between(1, 8),
-    holdCount: random.chance(cleaningChance) ? random.between(20, 200) : Number.MAX_SAFE_INTEGER,
+    holdCount: random.chance(cleaningChance) ? Math.floor(200 * random.float() ** 3) : Number.MAX_SAFE_INTEGER,
     cuts: { filePositionsMax: 64 << random.integer(3), fileBytesMax: 64 * 1024, frameBytesMin: 4 * 1024 },
   };
 }

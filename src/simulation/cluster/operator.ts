@@ -67,7 +67,7 @@ export class Operator {
   async #tendReplayers(): Promise<void> {
     for (const replica of this.#cluster.running) {
       if (replica.manager.replayer.status.state === 'running') continue;
-      if (this.isQuiet || this.#others.chance(0.4)) await this.#configureReplayer(replica, 'running');
+      if (this.isQuiet || this.#others.chance(0.15)) await this.#configureReplayer(replica, 'running');
     }
     const replica = this.#cluster.running[this.#others.integer(this.#cluster.room.machines.length)];
     if (replica === undefined || this.isQuiet || !this.#others.chance(this.#restlessness)) return;
