@@ -8,7 +8,7 @@ import type { CoreState } from './core-state.ts';
 import { epochOf, type MembershipHistory, pipelineWindow, reignsWithin, ruling } from './membership.ts';
 import type { Promised } from './messages.ts';
 import type { CoreOutput } from './outputs.ts';
-import { Promises } from './phase-one.ts';
+import { type Hindrance, Promises } from './phase-one.ts';
 import { isQuorum } from './quorum.ts';
 
 interface Proposal {
@@ -214,6 +214,16 @@ function windowIsAnswered(leader: LeaderState, memberships: MembershipHistory, c
     if (leader.promises.verdict(instance, ruling(memberships, instance).voters).kind === 'open') return false;
   }
   return true;
+}
+
+/** What keeps this candidate, or new leader, from going on though a quorum has answered it. */
+export function hindrance({ leader, memberships, learner: { chosenTo } }: CoreState): Hindrance | undefined {
+  if (leader.phase === 'following' || leader.openingInstance !== undefined) return undefined;
+  for (let instance = chosenTo + 1; instance <= chosenTo + pipelineWindow; instance++) {
+    const found = leader.promises.hindrance(instance, ruling(memberships, instance).voters);
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
 /** Asks every voter of an instance that may be proposed now, once; those of a new membership when it comes in reach. */

@@ -12,6 +12,15 @@ export type Verdict =
   /** More promises, or the chosen value itself, must come first. */
   | { readonly kind: 'open' };
 
+/** Why nobody can lead, as far as one election found out. */
+export interface Hindrance {
+  readonly instance: number;
+  /** Voters that cannot tell what they accepted there. */
+  readonly cannotTell: readonly ReplicaId[];
+  /** Voters that have not answered. */
+  readonly silent: readonly ReplicaId[];
+}
+
 /** The promises to one ballot, by who gave them, with what they list made easy to look up. */
 export class Promises {
   /** Above it every promise says the same of every instance: *never*, or that it cannot tell. 0: none lists any. */
@@ -26,8 +35,20 @@ export class Promises {
     this.lastListed = Math.max(this.lastListed, answers.lastListed);
   }
 
-  from(voters: readonly ReplicaId[]): boolean {
-    return isQuorum(voters, new Set(this.#byReplica.keys()));
+  /** Who keeps an instance open though a quorum has answered; undefined: nobody does, or it can be learned. */
+  hindrance(instance: number, voters: readonly ReplicaId[]): Hindrance | undefined {
+    if (!isQuorum(voters, new Set(this.#byReplica.keys()))) return undefined;
+    const answers = voters.map((voter) => this.#byReplica.get(voter)?.of(instance));
+    if (answers.includes('truncated') || this.verdict(instance, voters).kind !== 'open') return undefined;
+    const isDoubt = (answer: (typeof answers)[number]) =>
+      typeof answer === 'object'
+        ? answer.maybeSuperseded !== undefined
+        : answer === 'ambiguous' || answer === 'damaged';
+    return {
+      instance,
+      cannotTell: voters.filter((_, index) => isDoubt(answers[index])),
+      silent: voters.filter((_, index) => answers[index] === undefined),
+    };
   }
 
   /**

@@ -4,7 +4,7 @@ import type { Exclusion } from '../paxos/outputs.ts';
 import type { Peer } from '../paxos/peer.ts';
 import { damageOf, isAlone, refuseStranger } from './boot.ts';
 import { describeExclusion } from './exclusion.ts';
-import { Life, noLeader } from './life.ts';
+import { Life, noLeader, type ReplicaState } from './life.ts';
 import type { ReplicaOptions } from './options.ts';
 import { assemble, type Parts } from './parts.ts';
 import { replayLog } from './replay.ts';
@@ -82,9 +82,16 @@ export class Engine {
     });
   }
 
+  get state(): ReplicaState {
+    const { state } = this.life;
+    const isWorking = state.name === 'starting' || state.name === 'running';
+    return isWorking ? { name: state.name, reason: this.parts.impasse.reason } : state;
+  }
+
   /** Why nothing is done for anybody now. */
   refusal(): LoggosError {
-    return this.life.refusal(this.parts.standing.leader);
+    const { standing, impasse } = this.parts;
+    return this.life.refusal(standing.leader, impasse.reason);
   }
 
   /** Finishes what is under way as long as the grace lasts, and answers the rest. */
@@ -140,6 +147,7 @@ export class Engine {
     this.parts.reads.tick();
     this.parts.loop.receive({ kind: 'tick' });
     if (this.#isHalted) return;
+    this.parts.impasse.look();
     this.parts.doubts.settle().catch((error: unknown) => this.#fail(error));
     if (this.#isTailFull()) this.life.settle();
   }

@@ -77,11 +77,12 @@ export class Life {
     return isBooting;
   }
 
-  /** Why nothing is done for anybody; `leader`: who might, where it is known. */
-  refusal(leader: number | undefined): LoggosError {
+  /** Why nothing is done for anybody; `leader`: who might, where it is known; `impasse`: why nobody does, or empty. */
+  refusal(leader: number | undefined, impasse: string): LoggosError {
     const { name, reason } = this.state;
     if (name === 'read-only') return new LoggosError('log-damaged', reason);
-    if (name === 'running' || name === 'starting') return noLeader('This replica does not lead.', leader);
+    if (name === 'running' || name === 'starting')
+      return noLeader(impasse === '' ? 'This replica does not lead.' : impasse, leader);
     return new LoggosError('stopped', reason);
   }
 }

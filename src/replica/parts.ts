@@ -11,6 +11,7 @@ import { Supplier } from './catch-up.ts';
 import { CoreLoop } from './core-loop.ts';
 import { DeadlineSweep } from './deadline-sweep.ts';
 import { DoubtSettler } from './doubt-settler.ts';
+import { Impasse } from './impasse.ts';
 import { InstanceGate } from './instance-gate.ts';
 import { LeadershipTransfer } from './leadership-transfer.ts';
 import { defaultReplicaLimits, type ReplicaLimits } from './limits.ts';
@@ -42,6 +43,7 @@ export interface Parts {
   readonly transfer: LeadershipTransfer;
   readonly standing: Standing;
   readonly doubts: DoubtSettler;
+  readonly impasse: Impasse;
   readonly sweep: DeadlineSweep;
   readonly ticking: Ticking;
   readonly book: PeerBook;
@@ -137,6 +139,7 @@ export function assemble(options: ReplicaOptions, host: PartsHost): Parts {
   return {
     ...{ limits, core, loop, storage, readable, applier, proposals, admission, reads, gate },
     ...{ change, transfer, standing, doubts, sweep, ticking },
+    impasse: new Impasse(core, observer),
     book: new PeerBook(core, forming, peers),
   };
 }

@@ -60,7 +60,7 @@ export class Replica implements AppliedLog {
   }
 
   get state(): ReplicaState {
-    return this.#engine.life.state;
+    return this.#engine.state;
   }
 
   get appliedInstance(): number {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { LoggosError } from '../../src/base/errors.ts';
-import { ClusterWorld, memberOf, membershipOf } from './cluster-world.ts';
+import { type BootOptions, ClusterWorld, memberOf, membershipOf } from './cluster-world.ts';
 import { bytesOf } from './list-machine.ts';
 
 const isCode = (code: string) => (error: unknown) => error instanceof LoggosError && error.code === code;
@@ -274,6 +274,31 @@ test('a replica that lacks what every log has dropped says so, serves nothing, a
   await world.settle(absent.replica.ready);
   assert.equal(absent.replica.state.name, 'behind');
   assert.match(absent.replica.state.reason, /the logs of the others begin at 8/);
+  await world.stop();
+});
+
+test('where too few can tell what they accepted nobody leads, and it says of which instance and who is missing', async () => {
+  const world = await ClusterWorld.ofThree();
+  const leader = await world.untilLed();
+  await world.write(leader, 'a');
+  await world.untilLevel();
+  for (const id of [1, 2, 3]) await world.kill(id);
+  const damage: BootOptions = {
+    found: (boot) => ({ ...boot, above: [], cannotTellAbove: boot.lastInstance, cannotTellAboveProof: 'ambiguous' }),
+  };
+  for (const id of [1, 2]) await world.boot(id, damage);
+  const { replica, reports } = world.node(1);
+  await world.clock.until(() => replica.state.reason !== '', 'it says why');
+  assert.equal(replica.state.name, 'starting');
+  const what = /^No replica can lead: of instance \d+, replicas 1 and 2 cannot tell .* replica 3 has not answered/;
+  assert.match(replica.state.reason, what);
+  await assert.rejects(replica.propose(1, bytesOf('x')), (error: Error) => what.test(error.message));
+  assert.equal(reports.filter(({ event }) => event === 'election-undecided').length, 1);
+  await world.boot(3);
+  const next = await world.untilLed();
+  await world.write(next, 'b');
+  await world.untilLevel();
+  await world.clock.until(() => replica.state.reason === '', 'all is well again');
   await world.stop();
 });
 
