@@ -6,6 +6,7 @@ import { type CoreBoot, type CoreState, createCore } from '../paxos/core.ts';
 import type { NewGroup } from '../paxos/forming.ts';
 import { type ChosenMembership, ruling } from '../paxos/membership.ts';
 import type { Peer } from '../paxos/peer.ts';
+import { isMember } from '../paxos/trust.ts';
 
 /** Who this replica is; `identity.json` has it. */
 export interface ReplicaIdentity {
@@ -98,22 +99,17 @@ export function refuseLostCheckpoint({ firstInstance, lastInstance }: LogBoot, c
  * to be added.
  * @throws LoggosError `wrong-cluster`, `not-a-member`
  */
-export function refuseStranger(
-  { clusterId, replicaId, incarnation }: ReplicaIdentity,
-  isJoining: boolean,
-  { memberships, learner }: CoreState,
-): void {
+export function refuseStranger({ clusterId }: ReplicaIdentity, isJoining: boolean, core: CoreState): void {
+  const { memberships, learner, self } = core;
   if (memberships.reigns.length === 0) return;
   const { membership } = ruling(memberships, learner.chosenTo + 1);
   if (clusterId !== undefined && membership.clusterId !== clusterId) {
     throw new LoggosError('wrong-cluster', "This data directory is of another cluster than the group's log.");
   }
-  const isMember = membership.members.some((member) => member.id === replicaId && member.incarnation === incarnation);
-  if (!isMember && !isJoining) {
-    throw new LoggosError('not-a-member', 'This incarnation of the replica is not a member of its group.', {
-      replicaId,
-    });
-  }
+  // One that was added, and does not rule yet, is a member too.
+  if (isMember(core, self) || isJoining) return;
+  const facts = { replicaId: self.replica };
+  throw new LoggosError('not-a-member', 'This data directory is no member of its group. Join with a new one.', facts);
 }
 
 /** Whether nobody else could mend this replica's log. */
@@ -145,7 +141,10 @@ function knownMemberships(facts: BootFacts): ChosenMembership[] {
   }
   if (initialMembership !== undefined) return [{ instance: 1, membership: initialMembership }];
   if (forming !== undefined || isJoining) return [];
-  throw new LoggosError('not-a-member', 'This replica knows no membership of its group.');
+  throw new LoggosError(
+    'not-a-member',
+    'This replica knows no membership of its group: start it with the peers of a new one, or join one.',
+  );
 }
 
 /** Whether the first membership of the group is on this disk already, chosen or not. */

@@ -5,7 +5,10 @@ import type { Exclusion } from '../paxos/outputs.ts';
 export function describeExclusion(exclusion: Exclusion): string {
   switch (exclusion.kind) {
     case 'removed':
-      return `The membership chosen at instance ${exclusion.epoch} does not have this replica any more.`;
+      return (
+        `The membership chosen at instance ${exclusion.epoch} does not have this replica any more. ` +
+        'To take part again, it joins with a new data directory.'
+      );
     case 'distrusted':
       return (
         `Replica ${exclusion.by} heard more from this replica than its disk remembers (up to instance ` +
@@ -13,10 +16,15 @@ export function describeExclusion(exclusion: Exclusion): string {
       );
     case 'diverged':
       return exclusion.isAlone
-        ? `A quorum executed instance ${exclusion.instance} with another result than this replica.`
-        : `No quorum agrees on the result of instance ${exclusion.instance}; all replicas stopped.`;
+        ? `A quorum executed instance ${exclusion.instance} with another result than this replica. ` +
+            'Keep its data directory for whoever looks into it, and join again with a new one.'
+        : `No quorum agrees on the result of instance ${exclusion.instance}; all replicas stopped. ` +
+            'Keep all data directories, and restore a backup from before it into a new cluster.';
     case 'formed-before':
-      return `Replica ${exclusion.peer} has already begun a group with other data directories.`;
+      return (
+        `Replica ${exclusion.peer} has already begun a group with other data directories. Join that group; ` +
+        'or, where it is not wanted, start every replica with a new data directory.'
+      );
     default:
       return unreachable(exclusion);
   }
