@@ -41,12 +41,17 @@ export function countBranches(coverage: Coverage, { leader }: CoreState, outputs
   }
 }
 
-/** Counts what the product tells its operator, and what it counts itself. */
-export function coverageObserver(coverage: Coverage): Observer {
+/**
+ * Counts what the product tells its operator, and what it counts itself.
+ * @param onBroken - told of a broken invariant that the product survived: it stops what it concerns, and reports it
+ */
+export function coverageObserver(coverage: Coverage, onBroken: (what: string) => void): Observer {
   const quiet = new Set(['elections_won_total', 'replayed_instances']);
   return {
-    report(_, event) {
+    report(_, event, facts) {
       coverage.reached(`told: ${event}`);
+      const error = String(facts?.error ?? '');
+      if (error.startsWith('InvariantError')) onBroken(`${event}: ${error}`);
     },
     count(counter) {
       if (!quiet.has(counter)) coverage.reached(`told: ${counter}`);

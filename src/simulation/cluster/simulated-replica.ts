@@ -74,7 +74,9 @@ export class SimulatedReplica {
   static async open(options: SimulatedReplicaOptions): Promise<SimulatedReplica> {
     const { hands, shape, watcher, place, isDamaged } = options;
     const { disk, clock, random, network } = hands;
-    const observer = coverageObserver(watcher.coverage);
+    const observer = coverageObserver(watcher.coverage, (what) =>
+      watcher.check(() => assert(false, `no invariant is broken, as ${what}`)),
+    );
     const { identity, isNew } = await openIdentity(options);
     const directory = `${dataDirectory}/databases/${database}`;
     await disk.makeDirectory(directory);
