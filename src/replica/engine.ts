@@ -9,9 +9,6 @@ import type { ReplicaOptions } from './options.ts';
 import { assemble, type Parts } from './parts.ts';
 import { replayLog } from './replay.ts';
 
-/** Fingerprints are compared with those of the others after every instance that this divides. */
-const markInterval = 16;
-
 /**
  * What runs in a replica, from its start to its end: hands inputs to the core, lets proposals in and applies what is
  * chosen after each, and stops everything where something broke. Clients are answered by `Replica`.
@@ -148,6 +145,7 @@ export class Engine {
     this.parts.loop.receive({ kind: 'tick' });
     if (this.#isHalted) return;
     this.parts.impasse.look();
+    this.parts.marks.tick();
     this.parts.doubts.settle().catch((error: unknown) => this.#fail(error));
     if (this.#isTailFull()) this.life.settle();
   }
@@ -216,14 +214,10 @@ export class Engine {
   }
 
   #onApplied(instance: number, value: Uint8Array, outcomes: readonly unknown[]): void {
-    const { proposals, change, loop, applier } = this.parts;
+    const { proposals, change, marks } = this.parts;
     proposals.applied(instance, value, outcomes);
     change.applied(instance, value);
-    if (instance % markInterval !== 0 || !this.#takesPart) return;
-    for (const { id: machineId } of this.#options.machines.all) {
-      const fingerprint = applier.fingerprints.of(machineId, instance);
-      if (fingerprint !== undefined) loop.receive({ kind: 'mark', mark: { machineId, instance, fingerprint } });
-    }
+    if (this.#takesPart) marks.applied(instance);
   }
 
   #onMachineMissing(instance: number, machineId: number): void {

@@ -15,6 +15,7 @@ import { Impasse } from './impasse.ts';
 import { InstanceGate } from './instance-gate.ts';
 import { LeadershipTransfer } from './leadership-transfer.ts';
 import { defaultReplicaLimits, type ReplicaLimits } from './limits.ts';
+import { Marks } from './marks.ts';
 import { MembershipChange } from './membership-change.ts';
 import type { ReplicaOptions } from './options.ts';
 import { PeerBook } from './peer-book.ts';
@@ -44,6 +45,7 @@ export interface Parts {
   readonly standing: Standing;
   readonly doubts: DoubtSettler;
   readonly impasse: Impasse;
+  readonly marks: Marks;
   readonly sweep: DeadlineSweep;
   readonly ticking: Ticking;
   readonly book: PeerBook;
@@ -140,6 +142,7 @@ export function assemble(options: ReplicaOptions, host: PartsHost): Parts {
     ...{ limits, core, loop, storage, readable, applier, proposals, admission, reads, gate },
     ...{ change, transfer, standing, doubts, sweep, ticking },
     impasse: new Impasse(core, observer),
+    marks: new Marks(machines, applier, receive),
     book: new PeerBook(core, forming, peers),
   };
 }

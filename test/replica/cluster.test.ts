@@ -323,6 +323,20 @@ test('a replica that executed otherwise than a quorum stops serving, and keeps w
   await world.stop();
 });
 
+test('a difference in the last few instances is found while nothing is written', async () => {
+  const world = await ClusterWorld.ofThree();
+  const leader = await world.untilLed();
+  const [odd] = world.followers;
+  assert(odd !== undefined);
+  await world.untilLevel();
+  odd.machine.texts.push('made up here');
+  await world.write(leader, 'a');
+  assert(leader.replica.maxChosenInstance < 16);
+  await world.clock.until(() => odd.replica.state.name === 'excluded', 'it is found out');
+  await world.write(leader, 'the others go on');
+  await world.stop();
+});
+
 test('a follower whose disk hangs keeps no more than its bound in memory; when it goes on, it learns the rest', async () => {
   const world = new ClusterWorld();
   const initialMembership = membershipOf([1, 2, 3].map((id) => memberOf(id)));
