@@ -120,8 +120,7 @@ export class Segment {
   async read(offset: number, length: number): Promise<Buffer> {
     this.#reads += 1;
     try {
-      this.#file ??= this.#context.disk.open(this.path, 'read');
-      return asBuffer(await (await this.#file).read(offset, length));
+      return asBuffer(await (await this.#open()).read(offset, length));
     } finally {
       this.#reads -= 1;
       if (this.#closed && this.#reads === 0) await this.#closeFile();
@@ -145,6 +144,17 @@ export class Segment {
     });
     this.#index = indexOf(items, this.header.chosenTo, this.#context.ballots);
     return this.#index;
+  }
+
+  /** One file for all who read at the same time. One that could not be opened is tried again by the next who reads. */
+  #open(): Promise<DiskFile> {
+    if (this.#file !== undefined) return this.#file;
+    const file = this.#context.disk.open(this.path, 'read');
+    this.#file = file;
+    file.catch(() => {
+      if (this.#file === file) this.#file = undefined;
+    });
+    return file;
   }
 
   async #closeFile(): Promise<void> {

@@ -229,3 +229,18 @@ test('a disk without any room refuses to make a log', async () => {
   world.memory.capacityBytes = 10_000;
   await assert.rejects(world.open(), failsWith('no-room'));
 });
+
+test('a segment that could not be opened once is opened by the next who reads it', async () => {
+  const world = new LogWorld();
+  const { log } = await world.open({ cacheBytes: 0 });
+  await appendChosen(log, 1, 3);
+  let failed = 0;
+  world.memory.plan = (call): DiskFault | undefined => {
+    if (call.method !== 'open' || !isSegment(call) || failed > 0) return undefined;
+    failed += 1;
+    return { fail: 'failed' };
+  };
+  await assert.rejects(log.read(1, 3, 1 << 20), DiskError);
+  assert.equal(failed, 1);
+  assert.deepEqual((await readAll(log)).map(text), [accepted(1), accepted(2), accepted(3)].map(text));
+});

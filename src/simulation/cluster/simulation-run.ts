@@ -178,6 +178,10 @@ class SimulationRun {
       this.#room.coverage.reached('safe stop');
       return undefined;
     }
+    if (end !== 'condition' && this.#waitsForSnapshot()) {
+      this.#room.coverage.reached('waits for a snapshot');
+      return undefined;
+    }
     if (end !== 'condition') throw new Error(`not-converged: ${isWritten ? '' : 'no write, '}${this.#describe()}`);
     return this.#level();
   }
@@ -202,6 +206,12 @@ class SimulationRun {
       this.#room.atlas.damaged().length > 0 || machines.some(({ name }) => this.#cluster.isRetired(name));
     const isLost = there.length < voters.length && mayBeLost;
     return leader === undefined && isLost && definite.length * 2 <= voters.length;
+  }
+
+  /** Whether a replica lacks log that nobody has any more: as long as no snapshots are sent, nothing helps it. */
+  #waitsForSnapshot(): boolean {
+    const { leader } = this.#cluster;
+    return leader !== undefined && this.#room.machines.some((_, index) => this.#isBehind(index + 1));
   }
 
   /** Whether every replica that should is at one instance with the leader, and its checkpoint too. */

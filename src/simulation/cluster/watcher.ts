@@ -164,7 +164,12 @@ export class ReplicaWatch {
     const { acceptor, learner } = this.#core;
     const lastAsked = learner.chosenTo + pipelineWindow;
     if ((acceptor.cannotTellAbove?.instance ?? lastAsked) < lastAsked) return true;
-    return [...acceptor.cannotTell.keys()].some((instance) => instance > learner.chosenTo && instance <= lastAsked);
+    const isAsked = (instance: number) => instance > learner.chosenTo && instance <= lastAsked;
+    const votes = [...acceptor.accepted.values()];
+    return (
+      [...acceptor.cannotTell.keys()].some(isAsked) ||
+      votes.some(({ instance, maybeSuperseded }) => maybeSuperseded !== undefined && isAsked(instance))
+    );
   }
 
   readonly onStep = (core: CoreState, outputs: readonly CoreOutput[]): void => {

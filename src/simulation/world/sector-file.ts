@@ -26,6 +26,8 @@ export class SectorFile {
   #platterHigh = 0;
   readonly #dirty = new Set<number>();
   #captures: SyncCapture[] = [];
+  /** Sectors whose synced content goes with the next sync of this file, and what is there then. */
+  readonly #going = new Map<number, Uint8Array>();
   /** Length as the machine sees it. */
   bytes = 0;
 
@@ -68,12 +70,20 @@ export class SectorFile {
     return capture;
   }
 
-  /** The sync is done. `landing` is asked for every sector. */
+  /**
+   * The sync is done. `landing` is asked for every sector. One that did not land shows the older content from the next
+   * sync of this file on: a disk that forgets the very last write is as if it had never been asked, and nobody can tell.
+   */
   endSync(capture: SyncCapture, landing: (sector: number) => Landing = () => 'lands'): void {
     this.dropSync(capture);
+    for (const [sector, older] of this.#going) if (!capture.sectors.has(sector)) this.#persist(sector, older);
+    this.#going.clear();
     for (const [sector, older] of capture.sectors) {
+      const content = older ?? this.#page(sector);
       const place = landing(sector);
-      if (place !== 'lost') this.#persist(place === 'lands' ? sector : place, older ?? this.#page(sector));
+      if (place !== 'lands') this.#going.set(sector, this.#onPlatter(sector));
+      this.#persist(sector, content);
+      if (typeof place === 'number' && place !== sector) this.#persist(place, content);
       if (older === undefined) this.#dirty.delete(sector);
     }
     this.#setPlatterBytes(capture.bytes);
@@ -97,6 +107,7 @@ export class SectorFile {
   powerCut(pick: (choices: number) => number): void {
     for (const sector of this.#dirty) if (pick(2) === 1) this.#persist(sector, this.#page(sector));
     this.#dirty.clear();
+    this.#going.clear();
     const grown = this.bytes - this.#platterBytes;
     const lengths = [this.#platterBytes, this.bytes, this.#platterBytes + (grown > 0 ? pick(grown) : 0)];
     this.#setPlatterBytes(lengths[grown === 0 ? 0 : pick(3)] ?? this.bytes);
@@ -150,6 +161,7 @@ export class SectorFile {
     copy.#platterHigh = this.#platterHigh;
     copy.bytes = this.bytes;
     for (const sector of this.#dirty) copy.#dirty.add(sector);
+    for (const [sector, older] of this.#going) copy.#going.set(sector, older);
     for (const file of [this, copy]) {
       file.#ownsReadable = false;
       file.#ownsPlatter = false;
@@ -161,6 +173,13 @@ export class SectorFile {
   #page(sector: number): Uint8Array {
     const first = sector * sectorBytes;
     return this.#readable.subarray(first, Math.max(first, Math.min(first + sectorBytes, this.bytes)));
+  }
+
+  /** A whole sector as the platter has it, zero beyond the end. */
+  #onPlatter(sector: number): Uint8Array {
+    const content = new Uint8Array(sectorBytes);
+    content.set(this.#platter.subarray(sector * sectorBytes, (sector + 1) * sectorBytes));
+    return content;
   }
 
   #persist(sector: number, page: Uint8Array): void {
