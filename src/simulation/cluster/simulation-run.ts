@@ -1,5 +1,7 @@
 import { InvariantError } from '../../base/assert.ts';
 import { plantBug } from '../../base/planted-bugs.ts';
+import type { Member } from '../../paxos/chosen-value.ts';
+import { ruling } from '../../paxos/membership.ts';
 import { HistoryRecorder } from '../checker/history.ts';
 import { Violation } from '../checker/violation.ts';
 import { rareBranches } from '../rare-branches.ts';
@@ -194,18 +196,31 @@ class SimulationRun {
   #mayStandStill(): boolean {
     const { leader, running } = this.#cluster;
     const { machines } = this.#room;
-    const { voters } = this.#watcher;
-    const there = voters.flatMap(({ replica, incarnation }) =>
+    const voters = this.#votersOfTheNextInstance();
+    const there = voters.flatMap(({ id, incarnation }) =>
       running.filter(
         ({ identity, replica: { state } }) =>
-          identity.replicaId === replica && identity.incarnation === incarnation && state.name !== 'excluded',
+          identity.replicaId === id && identity.incarnation === incarnation && state.name !== 'excluded',
       ),
     );
     const definite = there.filter(({ watch }) => !watch.isDoubtful);
     const mayBeLost =
       this.#room.atlas.damaged().length > 0 || machines.some(({ name }) => this.#cluster.isRetired(name));
     const isLost = there.length < voters.length && mayBeLost;
-    return leader === undefined && isLost && definite.length * 2 <= voters.length;
+    // Who took office may still lack the answers to open an instance of its own.
+    const isOpen = leader?.watch.core?.leader.openingInstance !== undefined;
+    return !isOpen && isLost && definite.length * 2 <= voters.length;
+  }
+
+  /** A newer membership may be chosen, and rule only from later on. */
+  #votersOfTheNextInstance(): readonly Member[] {
+    const cores = this.#cluster.running.flatMap(({ watch }) => watch.core ?? []);
+    const [newest] = cores
+      .filter(({ memberships }) => memberships.reigns.length > 0)
+      .sort((left, right) => right.learner.chosenTo - left.learner.chosenTo);
+    if (newest === undefined) return [];
+    const { membership } = ruling(newest.memberships, newest.learner.chosenTo + 1);
+    return membership.members.filter(({ role }) => role === 'voter');
   }
 
   /** Whether a replica lacks log that nobody has any more: as long as no snapshots are sent, nothing helps it. */

@@ -222,16 +222,17 @@ export class Weather<Running> {
     fate.shelter(machines.map(({ name }) => name));
     this.#restartNow(machine);
     const deadlineMs = scheduler.nowMs + noticeWithinMs;
-    const look = () => {
-      const isOver = oldDisks.isNoticed(machine) || !isOn(machine) || scheduler.nowMs >= deadlineMs;
-      if (!isOver) {
-        scheduler.after(world, noticeEveryMs, 'weather', 'old disk', look);
-        return;
-      }
+    const end = () => {
+      if (!this.#open.delete(end)) return;
       oldDisks.replace(machine);
       if (!this.#isCalm) fate.shelter([]);
     };
-    scheduler.after(world, noticeEveryMs, 'weather', 'old disk', look);
+    const look = () => {
+      if (oldDisks.isNoticed(machine) || !isOn(machine) || scheduler.nowMs >= deadlineMs) end();
+      if (this.#open.has(end)) scheduler.after(world, noticeEveryMs, 'weather', 'old disk', look);
+    };
+    this.#open.add(end);
+    look();
   }
 
   #sourceFor(machine: Machine<Running>, change: DiskChange, draw: SeededRandom): (() => void) | undefined {
