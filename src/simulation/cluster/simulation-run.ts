@@ -20,6 +20,7 @@ import { RememberedDisks } from './old-disks.ts';
 import { Operator } from './operator.ts';
 import type { SimulatedReplica } from './simulated-replica.ts';
 import { Watcher } from './watcher.ts';
+import { YoungLeaders } from './young-leaders.ts';
 
 const machineNames = ['aalto', 'koski', 'lakka', 'niemi', 'saari'];
 const operationsMaxDefault = 600;
@@ -62,6 +63,7 @@ class SimulationRun {
   readonly #clients: Client[];
   readonly #readers: EventReader[];
   readonly #operator: Operator;
+  readonly #youngLeaders: YoungLeaders;
   #unhandled: unknown;
 
   constructor(options: SeedOptions) {
@@ -94,7 +96,9 @@ class SimulationRun {
     this.#clients = this.#drawClients(operationsMax);
     const isEarly = () => this.#recorder.operations.length < operationsMax + earlyReadsMax;
     const early = this.#newClient('early', this.#random.fork('early'), isEarly);
+    this.#youngLeaders = new YoungLeaders(this.#room, this.#random.fork('young leaders'));
     this.#watcher.onOffice = (place) => {
+      this.#youngLeaders.onOffice(place);
       for (let count = 0; count < earlyReads; count += 1) void this.#act({ run: () => early.readAt(place) });
     };
     const readers = this.#random.fork('readers');
@@ -152,6 +156,7 @@ class SimulationRun {
   #heal(): void {
     this.#room.scheduler.note(world, 'healed');
     this.#weather.calm();
+    this.#youngLeaders.end();
     this.#room.fate.dials = quietDials;
     this.#operator.isQuiet = true;
     for (const client of this.#clients) client.isStopped = true;

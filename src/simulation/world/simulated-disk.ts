@@ -121,13 +121,24 @@ export class SimulatedDisk {
     const files = [...this.#root.filesBelow('')].filter(([, file]) => file.bytes > 0);
     if (files.length === 0) return undefined;
     const [path, file] = random.pick(files);
-    const offset = random.integer(Math.ceil(file.bytes / sectorBytes)) * sectorBytes;
+    const offset = this.#usedSector(file, random) * sectorBytes;
     const length = Math.min(sectorBytes, file.bytes - offset);
     const extent = random.integer(3);
     if (extent === 0) this.flipBit(path, (offset + random.integer(length)) * 8 + random.integer(8));
     else if (extent === 1) file.damage(offset + random.integer(length), random.bytes(1));
     else file.damage(offset, random.chance(0.5) ? new Uint8Array(length) : random.bytes(length));
     return { path, offset };
+  }
+
+  /** A sector that holds something, where there is one; half of the time one of the last that do: the newest, mostly. */
+  #usedSector(file: SectorFile, random: SeededRandom): number {
+    const bytes = file.read(0, file.bytes);
+    const count = Math.ceil(bytes.byteLength / sectorBytes);
+    const used = Array.from({ length: count }, (_, sector) => sector).filter((sector) =>
+      bytes.subarray(sector * sectorBytes, (sector + 1) * sectorBytes).some((byte) => byte !== 0),
+    );
+    if (used.length === 0) return random.integer(count);
+    return random.pick(random.chance(0.5) ? used.slice(-3) : used);
   }
 
   /** Paths of all files, sorted. */
