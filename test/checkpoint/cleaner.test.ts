@@ -161,3 +161,15 @@ test('a step that failed half way is gone on with, though nothing more may go', 
   assert.equal(asked[1], 101, 'what it has given up already is asked for again');
   await world.manager.stop();
 });
+
+test('a log that begins above the checkpoint, because the rest of it was damaged, is left as it is', async () => {
+  const world = await openWorld();
+  await world.manager.configure({ holdCount: 0, replayer: { state: 'paused' } });
+  writeSome(world, 50);
+  world.log.minChosenInstance = 20;
+  world.manager.cleaner.notify();
+  await clean(world);
+  assert.equal(world.log.minChosenInstance, 20);
+  assert.equal(world.observer.has('clean-failed'), false);
+  await world.manager.stop();
+});
