@@ -7,11 +7,11 @@ import { fileURLToPath } from 'node:url';
 /** A file that hangs is ended, and fails, after this time. */
 const fileMsMax = 240_000;
 /**
- * Seeds of the simulator that every change runs again, the same ones each time. About one in 300 others still fails, of
+ * Seeds of the simulator that every change runs again, the same ones each time. About one in 600 others still fails, of
  * what docs/simulator.md lists as open: `npm run simulate` looks for those.
  */
 const firstSeed = 7_213;
-const seedCount = 700;
+const seedCount = 600;
 const seedHours = 0.05;
 
 const root = fileURLToPath(new URL('..', import.meta.url));
