@@ -42,6 +42,12 @@ export interface CheckpointManagerOptions {
   readonly onBroken?: (error: Error) => void;
   /** The checkpoint is damaged: the Replayer met it, or the snapshot that a group of one made of itself did not verify. */
   readonly onRot?: (error: unknown) => void;
+  /**
+   * The log of a group of several is damaged where the checkpoint goes on: this replica must start again, since its boot
+   * finds what is damaged and asks the others for it. A group of one is not told: what it has applied it can still serve,
+   * and after a start it could not.
+   */
+  readonly onLogRot?: (error: LoggosError) => void;
   /** See `SelfSealer`. */
   readonly selfSealBytesMin?: number;
   /** See `SelfSealer`. */
@@ -99,6 +105,9 @@ export class CheckpointManager {
       onCheckpoint: () => this.#onCheckpoint(),
       ...(onBroken === undefined ? {} : { onBroken }),
       ...(onRot === undefined ? {} : { onRot }),
+      onLogRot: (error) => {
+        if (!options.isAlone()) options.onLogRot?.(error);
+      },
     });
     this.#sealer = new SnapshotSealer({
       disk,

@@ -43,6 +43,8 @@ export interface ReplayerOptions {
   readonly onBroken?: (error: Error) => void;
   /** A machine found its checkpoint damaged while it replayed: trying again does not mend it. */
   readonly onRot?: (error: LoggosError) => void;
+  /** What is to be replayed next cannot be read from the log, however often it is tried: told once. */
+  readonly onLogRot?: (error: LoggosError) => void;
 }
 
 export interface ReplayerStatus {
@@ -279,7 +281,7 @@ export class Replayer {
   }
 
   #failed(error: unknown): void {
-    const { observer, onBroken, onRot } = this.#options;
+    const { observer, onBroken, onRot, onLogRot } = this.#options;
     const facts = { instance: this.checkpointInstance + 1, error: String(error) };
     this.#failureCount += 1;
     this.#reason = reasonOf(error);
@@ -290,7 +292,10 @@ export class Replayer {
       onBroken?.(error);
       return;
     }
-    if (error instanceof LoggosError && error.code === 'checkpoint-damaged') onRot?.(error);
+    const code = error instanceof LoggosError ? error.code : undefined;
+    if (error instanceof LoggosError && code === 'checkpoint-damaged') onRot?.(error);
+    const isLasting = this.#failureCount === failuresUntilFailed;
+    if (error instanceof LoggosError && code === 'log-damaged' && isLasting) onLogRot?.(error);
     observer.report(this.#failureCount >= failuresUntilFailed ? 'error' : 'warn', 'replay-failed', facts);
   }
 }

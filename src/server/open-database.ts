@@ -124,6 +124,7 @@ async function openParts(
     copiedBytes: () => machine.checkpointHead.databaseBytes,
     onBroken: (error) => damage.broken(error.message),
     onRot: (error) => damage.found(error instanceof Error ? error.message : String(error)),
+    onLogRot: options.onFatal,
   });
   const scrubber = new Scrubber({
     store,

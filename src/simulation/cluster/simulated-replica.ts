@@ -161,6 +161,7 @@ export class SimulatedReplica {
       locks: noLocks,
       onBroken: (error) => hands.exit(error),
       onRot: (error) => hands.exit(error),
+      onLogRot: (error) => hands.exit(new LoggosError('stopped', 'The log rotted under it.', {}, error)),
     });
     if (shape.holdCount !== Number.MAX_SAFE_INTEGER) await manager.configure({ holdCount: shape.holdCount });
     else await manager.configure({ cleaner: { state: 'paused' } });
