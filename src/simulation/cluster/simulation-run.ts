@@ -1,7 +1,5 @@
 import { InvariantError } from '../../base/assert.ts';
 import { plantBug } from '../../base/planted-bugs.ts';
-import type { Member } from '../../paxos/chosen-value.ts';
-import { ruling } from '../../paxos/membership.ts';
 import { HistoryRecorder } from '../checker/history.ts';
 import { Violation } from '../checker/violation.ts';
 import { rareBranches } from '../rare-branches.ts';
@@ -16,6 +14,7 @@ import { Cluster } from './cluster.ts';
 import { drawShape } from './cluster-shape.ts';
 import { checkEnd } from './end-checks.ts';
 import { EventReader } from './event-reader.ts';
+import { mayStandStill } from './may-stand-still.ts';
 import { RememberedDisks } from './old-disks.ts';
 import { Operator } from './operator.ts';
 import type { SimulatedReplica } from './simulated-replica.ts';
@@ -181,7 +180,7 @@ class SimulationRun {
       isWritten = written;
     });
     const end = await this.#goOn(untilMs, () => isWritten && this.#isOne());
-    if (end !== 'condition' && this.#mayStandStill()) {
+    if (end !== 'condition' && mayStandStill(this.#cluster)) {
       this.#room.coverage.reached('safe stop');
       return undefined;
     }
@@ -191,41 +190,6 @@ class SimulationRun {
     }
     if (end !== 'condition') throw new Error(`not-converged: ${isWritten ? '' : 'no write, '}${this.#describe()}`);
     return this.#level();
-  }
-
-  /**
-   * Whether nobody may lead, by the rules: the world took a voter's disk for good, and so many of the others cannot tell
-   * what they accepted that those who can are no quorum. What may have been torn counts as never accepted only once
-   * every voter has answered.
-   */
-  #mayStandStill(): boolean {
-    const { leader, running } = this.#cluster;
-    const { machines } = this.#room;
-    const voters = this.#votersOfTheNextInstance();
-    const there = voters.flatMap(({ id, incarnation }) =>
-      running.filter(
-        ({ identity, replica: { state } }) =>
-          identity.replicaId === id && identity.incarnation === incarnation && state.name !== 'excluded',
-      ),
-    );
-    const definite = there.filter(({ watch }) => !watch.isDoubtful);
-    const mayBeLost =
-      this.#room.atlas.damaged().length > 0 || machines.some(({ name }) => this.#cluster.isRetired(name));
-    const isLost = there.length < voters.length && mayBeLost;
-    // Who took office may still lack the answers to open an instance of its own.
-    const isOpen = leader?.watch.core?.leader.openingInstance !== undefined;
-    return !isOpen && isLost && definite.length * 2 <= voters.length;
-  }
-
-  /** A newer membership may be chosen, and rule only from later on. */
-  #votersOfTheNextInstance(): readonly Member[] {
-    const cores = this.#cluster.running.flatMap(({ watch }) => watch.core ?? []);
-    const [newest] = cores
-      .filter(({ memberships }) => memberships.reigns.length > 0)
-      .sort((left, right) => right.learner.chosenTo - left.learner.chosenTo);
-    if (newest === undefined) return [];
-    const { membership } = ruling(newest.memberships, newest.learner.chosenTo + 1);
-    return membership.members.filter(({ role }) => role === 'voter');
   }
 
   /** Whether a replica lacks log that nobody has any more: as long as no snapshots are sent, nothing helps it. */
