@@ -1,7 +1,6 @@
-import { type Disk, DiskError } from '../base/disk.ts';
+import type { Disk } from '../base/disk.ts';
 import type { Hashes } from '../base/hashes.ts';
 import type { Ballot } from '../paxos/ballot.ts';
-import { asBuffer } from './bytes.ts';
 import {
   decodeSegmentHeader,
   type RecordType,
@@ -12,6 +11,7 @@ import {
   segmentOfName,
 } from './format.ts';
 import { readPromises } from './promise-files.ts';
+import { readAround } from './read-around.ts';
 import { durableEnd, scanSegment } from './scan.ts';
 
 /** One thing that stands in a log directory, in order. */
@@ -220,12 +220,8 @@ async function readSegment(disk: Disk, directory: string, number: number, hashes
   const path = `${directory}/${segmentName(number)}`;
   const file = await disk.open(path, 'read');
   try {
-    const bytes = asBuffer(await file.read(0, await file.size()));
+    const { bytes } = await readAround(file, 0, await file.size());
     return { number, bytes, decoded: decodeSegmentHeader(bytes, number, hashes) };
-  } catch (error) {
-    if (!(error instanceof DiskError) || error.kind !== 'failed') throw error;
-    // The medium itself cannot read it: as good as damaged.
-    return { number, bytes: Buffer.alloc(0), decoded: undefined };
   } finally {
     await file.close();
   }

@@ -95,7 +95,7 @@ export interface Log {
   /**
    * Records of consecutive instances from `firstInstance`, the deciding one of each (highest ballot, or learned as
    * chosen), at most `bytesMax` of values but at least one; fewer at the end. Served from memory while recent.
-   * @throws LoggosError `log-damaged` where the first is unreadable; `history-trimmed` where it is below `firstInstance`
+   * @throws LoggosError `log-damaged` where the first is rotten or the disk does not give it; `history-trimmed` where it is below `firstInstance`
    */
   read(firstInstance: number, countMax: number, bytesMax: number): Promise<readonly LogRecord[]>;
   /** Bytes on disk of the instances from `instance` on (whole records; an estimate by segment is enough). */

@@ -1,8 +1,9 @@
 import { type Disk, DiskError, type DiskFile } from '../base/disk.ts';
 import type { Hashes } from '../base/hashes.ts';
 import { type Ballot, compareBallots } from '../paxos/ballot.ts';
-import { asBuffer, readBallot, writeBallot } from './bytes.ts';
+import { readBallot, writeBallot } from './bytes.ts';
 import type { Seal } from './format.ts';
+import { type ReadAround, readAround } from './read-around.ts';
 
 // A promise file, version 1: magic, version, ballot (24 bytes), CRC-32 started from whose log it is; in one sector.
 
@@ -17,6 +18,8 @@ interface Copy {
   /** Nothing: absent or unreadable. */
   readonly ballot: Ballot | undefined;
   readonly isThere: boolean;
+  /** The disk cannot give it, and might not let it be written over either. */
+  readonly isUnreadable: boolean;
 }
 
 /** What both copies say together. */
@@ -31,8 +34,13 @@ export async function readPromises(disk: Disk, directory: string, seal: Seal, ha
   const copies: Copy[] = [];
   for (const name of names) {
     const path = `${directory}/${name}`;
-    const bytes = await readWhole(disk, path);
-    copies.push({ path, ballot: bytes && decode(bytes, seal, hashes), isThere: bytes !== undefined });
+    const read = await readWhole(disk, path);
+    copies.push({
+      path,
+      ballot: read && decode(read.bytes, seal, hashes),
+      isThere: read !== undefined,
+      isUnreadable: read?.hasGaps === true,
+    });
   }
   const ballots = copies.flatMap(({ ballot }) => ballot ?? []).sort(compareBallots);
   return { promised: ballots.at(-1), copies };
@@ -68,11 +76,13 @@ export class PromiseFiles {
     // The copies that are good stay untouched until the others are as good.
     const worstFirst = [...found.copies].sort(compareCopies);
     for (const copy of worstFirst) {
-      const file = await disk.open(copy.path, copy.isThere ? 'write' : 'create');
+      if (copy.isUnreadable) await disk.remove(copy.path);
+      const isThere = copy.isThere && !copy.isUnreadable;
+      const file = await disk.open(copy.path, isThere ? 'write' : 'create');
       files.push(file);
       if (copy.ballot !== undefined && compareBallots(copy.ballot, promised) === 0) continue;
       await writeCopy(file, copy.path, encode(promised, seal, hashes));
-      if (!copy.isThere) await disk.syncDirectory(directory);
+      if (!isThere) await disk.syncDirectory(directory);
     }
     return new PromiseFiles(files, promised, seal, hashes);
   }
@@ -125,7 +135,7 @@ function decode(bytes: Buffer, seal: Seal, hashes: Hashes): Ballot | undefined {
   return readBallot(bytes, 8);
 }
 
-async function readWhole(disk: Disk, path: string): Promise<Buffer | undefined> {
+async function readWhole(disk: Disk, path: string): Promise<ReadAround | undefined> {
   let file: DiskFile;
   try {
     file = await disk.open(path, 'read');
@@ -134,7 +144,7 @@ async function readWhole(disk: Disk, path: string): Promise<Buffer | undefined> 
     throw error;
   }
   try {
-    return asBuffer(await file.read(0, fileBytes));
+    return await readAround(file, 0, fileBytes);
   } finally {
     await file.close();
   }

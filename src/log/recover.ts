@@ -8,6 +8,7 @@ import {
   segmentName,
   segmentOfName,
 } from './format.ts';
+import { readAround } from './read-around.ts';
 import { durableEnd, type Scanned, scanSegment } from './scan.ts';
 import { indexOf, Segment, type SegmentContext } from './segment.ts';
 
@@ -82,7 +83,7 @@ async function findSegments(context: SegmentContext): Promise<SegmentFile[]> {
     if (number === undefined) continue;
     const file = await disk.open(`${directory}/${name}`, 'read');
     try {
-      const bytes = Buffer.from(await file.read(0, segmentHeaderBytes));
+      const { bytes } = await readAround(file, 0, segmentHeaderBytes);
       const decoded = decodeSegmentHeader(bytes, number, hashes);
       if (decoded !== undefined && decoded.identity !== seal.identity) {
         throw new LoggosError('wrong-cluster', `${name} belongs to ${decoded.identity}, not to ${seal.identity}`);
@@ -231,7 +232,7 @@ function placeOf(segment: number, offset: number, what: string): DamagePlace {
 async function readFile({ disk, directory }: SegmentContext, { number, fileBytes }: SegmentFile): Promise<Uint8Array> {
   const file = await disk.open(`${directory}/${segmentName(number)}`, 'read');
   try {
-    return await file.read(0, fileBytes);
+    return (await readAround(file, 0, fileBytes)).bytes;
   } finally {
     await file.close();
   }

@@ -4,6 +4,7 @@ import { type Disk, DiskError } from '../base/disk.ts';
 import type { Observer } from '../base/observer.ts';
 import { isPlanted } from '../base/planted-bugs.ts';
 import { segmentName, spareName } from './format.ts';
+import { readAround } from './read-around.ts';
 
 const chunk = new Uint8Array(1024 * 1024);
 const chunksPerSync = 4;
@@ -135,7 +136,10 @@ export async function makeSpare(
   return { segment, path, bytes };
 }
 
-/** A spare that an earlier process left ready, if it is whole; made durable, since that process may not have got so far. */
+/**
+ * A spare that an earlier process left ready, if it is whole and can be read; made durable, since that process may not
+ * have got so far.
+ */
 export async function findSpare(
   disk: Disk,
   directory: string,
@@ -147,7 +151,7 @@ export async function findSpare(
   const file = await disk.open(path, 'write');
   try {
     for (let offset = 0; offset < bytes; offset += chunk.byteLength) {
-      const read = await file.read(offset, chunk.byteLength);
+      const { bytes: read } = await readAround(file, offset, chunk.byteLength);
       if (Buffer.compare(read, chunk.subarray(0, read.byteLength)) !== 0) return undefined;
     }
     await file.sync();

@@ -1,6 +1,5 @@
 import type { Disk, DiskFile } from '../base/disk.ts';
 import type { Hashes } from '../base/hashes.ts';
-import { asBuffer } from './bytes.ts';
 import {
   decodeRecordHeader,
   type RecordHeader,
@@ -11,6 +10,7 @@ import {
   segmentHeaderBytes,
   segmentName,
 } from './format.ts';
+import { readAround } from './read-around.ts';
 import { type Scanned, scanSegment } from './scan.ts';
 import { type BallotTable, type IndexEntry, SegmentIndex } from './segment-index.ts';
 
@@ -117,10 +117,11 @@ export class Segment {
     return this.decode(await this.read(offset, recordBytes(header.payloadBytes)), 0, offset)?.payload;
   }
 
+  /** What the disk cannot give is bytes that are nothing. */
   async read(offset: number, length: number): Promise<Buffer> {
     this.#reads += 1;
     try {
-      return asBuffer(await (await this.#open()).read(offset, length));
+      return (await readAround(await this.#open(), offset, length)).bytes;
     } finally {
       this.#reads -= 1;
       if (this.#closed && this.#reads === 0) await this.#closeFile();

@@ -59,9 +59,10 @@ export class Segments {
     try {
       return await this.#readRun(firstInstance, countMax, bytesMax);
     } catch (error) {
-      // The segment was dropped under the reader.
-      if (error instanceof DiskError && error.kind === 'absent') this.assertHeld(firstInstance);
-      throw error;
+      if (!(error instanceof DiskError)) throw error;
+      // The segment was dropped under the reader; or the disk gives nothing of it, or not any more.
+      this.assertHeld(firstInstance);
+      throw new LoggosError('log-damaged', `instance ${firstInstance} cannot be read: ${error.message}`, {}, error);
     }
   }
 

@@ -33,6 +33,8 @@ export type DiskFault =
 export class MemoryDisk {
   #root = new VolatileDirectory();
   #generation = 0;
+  /** Sectors that the disk cannot give, by path. */
+  readonly #unreadable = new Map<string, Set<number>>();
   /** Calls so far. */
   callCount = 0;
   /** Calls of `sync` and `writeAndSync` that reached the platter. */
@@ -78,6 +80,28 @@ export class MemoryDisk {
     this.overwrite(path, bytes);
   }
 
+  /** The sector at that place cannot be read any more, until it is written over whole. */
+  makeUnreadable(path: string, offset: number): void {
+    const sectors = this.#unreadable.get(path) ?? new Set();
+    this.#unreadable.set(path, sectors.add(Math.floor(offset / sectorBytes)));
+  }
+
+  /** For mounts. */
+  checkReadable(path: string, offset: number, length: number): void {
+    for (const sector of this.#unreadable.get(path) ?? []) {
+      if (sector * sectorBytes < offset + length && offset < (sector + 1) * sectorBytes)
+        throw new DiskError('failed', path, 'planned: a sector is unreadable');
+    }
+  }
+
+  /** For mounts: a file is gone, or some of it was written anew. */
+  forgetUnreadable(path: string, offset = 0, length = Number.POSITIVE_INFINITY): void {
+    const sectors = this.#unreadable.get(path);
+    for (const sector of sectors ?? []) {
+      if (offset <= sector * sectorBytes && (sector + 1) * sectorBytes <= offset + length) sectors?.delete(sector);
+    }
+  }
+
   /** Paths of all files, sorted. */
   files(): string[] {
     return [...this.#root.filesBelow('').keys()].sort();
@@ -93,6 +117,7 @@ export class MemoryDisk {
     const copy = new MemoryDisk();
     copy.#root = this.#root.clone();
     copy.capacityBytes = this.capacityBytes;
+    for (const [path, sectors] of this.#unreadable) copy.#unreadable.set(path, new Set(sectors));
     return copy;
   }
 
@@ -146,6 +171,7 @@ class MountedDisk implements Disk {
   remove(path: string): Promise<void> {
     return this.call('remove', path, (root) => {
       if (root.find(path) !== undefined) root.file(path);
+      this.#disk.forgetUnreadable(path);
       root.remove(path);
     });
   }
@@ -205,7 +231,10 @@ class MountedFile implements DiskFile {
   }
 
   read(offset: number, length: number): Promise<Uint8Array> {
-    return this.#mount.call('read', this.#path, () => this.#file.read(offset, length));
+    return this.#mount.call('read', this.#path, () => {
+      this.#disk.checkReadable(this.#path, offset, Math.min(length, this.#file.bytes - offset));
+      return this.#file.read(offset, length);
+    });
   }
 
   async write(offset: number, bytes: Uint8Array): Promise<number> {
@@ -255,6 +284,7 @@ class MountedFile implements DiskFile {
     // A process that dies in a write may leave any part of it.
     const lands = fault === 'die-after' ? Math.min(taken, sectorBytes * Math.floor(taken / sectorBytes / 2)) : taken;
     this.#file.write(offset, bytes.subarray(0, lands));
+    this.#disk.forgetUnreadable(this.#path, offset, lands);
     return taken;
   }
 }
