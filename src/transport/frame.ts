@@ -2,20 +2,30 @@ import type { Hashes } from '../base/hashes.ts';
 import { isPlanted } from '../base/planted-bugs.ts';
 
 // The one definition of a frame, version 1: magic and version (4 bytes), payload length (4), CRC-32 over those eight
-// bytes (4), CRC-32 over the payload (4), payload. Integers are big-endian. The length has a checksum of its own: one
-// that was changed on its way would let the receiver wait for bytes that nobody sends.
+// bytes (4), CRC-32 over the speaker's session and the payload (4), payload. Integers are big-endian. The length has a
+// checksum of its own: one that was changed on its way would let the receiver wait for bytes that nobody sends. A hello
+// says which session speaks, and what comes after it is taken from that session alone: words of an earlier process of
+// that replica, which come late, must not be taken for the present one's (A4).
 
 export const frameHeadBytes = 16;
 const magic = 0x4c475301; // LGS, version 1
 const checkedHeadBytes = 8;
 const payloadCrcOffset = 12;
 
-/** Fills in the head of `frame`, whose payload stands behind `frameHeadBytes` free bytes. */
-export function sealFrame(frame: Buffer, hashes: Hashes): void {
+/** What the checksums of a session's frames begin with. */
+export function sealOf(session: string, hashes: Hashes): number {
+  return hashes.crc32(new TextEncoder().encode(session));
+}
+
+/**
+ * Fills in the head of `frame`, whose payload stands behind `frameHeadBytes` free bytes.
+ * @param seal - `sealOf` the speaker's session; 0 for a hello
+ */
+export function sealFrame(frame: Buffer, hashes: Hashes, seal: number): void {
   frame.writeUInt32BE(magic, 0);
   frame.writeUInt32BE(frame.length - frameHeadBytes, 4);
   frame.writeUInt32BE(hashes.crc32(frame.subarray(0, checkedHeadBytes)), checkedHeadBytes);
-  frame.writeUInt32BE(hashes.crc32(frame.subarray(frameHeadBytes)), payloadCrcOffset);
+  frame.writeUInt32BE(hashes.crc32(frame.subarray(frameHeadBytes), seal), payloadCrcOffset);
 }
 
 /** Why the bytes of a connection are no frames: nothing after it can be trusted. */
@@ -29,6 +39,8 @@ export class FrameDecoder {
   readonly #hashes: Hashes;
   /** The largest payload allowed. */
   payloadBytesMax: number;
+  /** Who speaks: `sealOf` the session that said hello; 0 until then. */
+  seal = 0;
   #chunks: Uint8Array[] = [];
   #bytes = 0;
   #fault: FrameFault | undefined;
@@ -62,7 +74,7 @@ export class FrameDecoder {
     if (this.#bytes < frameHeadBytes + length) return undefined;
     this.#skip(frameHeadBytes);
     const payload = this.#take(length);
-    const isIntact = this.#hashes.crc32(payload) === head.readUInt32BE(payloadCrcOffset);
+    const isIntact = this.#hashes.crc32(payload, this.seal) === head.readUInt32BE(payloadCrcOffset);
     return isIntact || isPlanted('skip-hash-check') ? payload : this.#fail('bad-checksum');
   }
 

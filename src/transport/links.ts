@@ -5,7 +5,7 @@ import type { Observer } from '../base/observer.ts';
 import type { ReplicaId } from '../paxos/ballot.ts';
 import type { PaxosMessage } from '../paxos/messages.ts';
 import type { Peer } from '../paxos/peer.ts';
-import { frameHeadBytes, sealFrame } from './frame.ts';
+import { frameHeadBytes, sealFrame, sealOf } from './frame.ts';
 import type { Hello } from './hello.ts';
 import { encodeMessage } from './message-codec.ts';
 import { OutgoingLink } from './outgoing-link.ts';
@@ -46,6 +46,7 @@ export class Links {
   readonly #incoming = new Set<PeerConnection>();
   /** The newest connection on which a replica spoke. */
   readonly #callers = new Map<ReplicaId, PeerConnection>();
+  readonly #seal: number;
   #clusterId: string | undefined;
   #lastMessage: PaxosMessage | undefined;
   #lastFrame: Uint8Array = new Uint8Array(0);
@@ -55,6 +56,7 @@ export class Links {
     const { clock, hashes, self, database, messageBytesMax, queueBytesMax = defaultQueueBytesMax } = options;
     this.#options = options;
     this.#clusterId = self.clusterId;
+    this.#seal = sealOf(self.session, hashes);
     const hello = { database, peer: self };
     this.#connectionOptions = { clock, hashes, hello, messageBytesMax, queueBytesMax, stallMs };
   }
@@ -107,7 +109,7 @@ export class Links {
   #frameOf(message: PaxosMessage): Uint8Array {
     if (this.#lastMessage === message) return this.#lastFrame;
     const frame = encodeMessage(message);
-    sealFrame(frame, this.#options.hashes);
+    sealFrame(frame, this.#options.hashes, this.#seal);
     this.#lastMessage = message;
     this.#lastFrame = frame;
     return frame;

@@ -3,7 +3,7 @@ import type { Hashes } from '../base/hashes.ts';
 import type { Connection } from '../base/network.ts';
 import type { PaxosMessage } from '../paxos/messages.ts';
 import type { Peer } from '../paxos/peer.ts';
-import { FrameDecoder, sealFrame } from './frame.ts';
+import { FrameDecoder, sealFrame, sealOf } from './frame.ts';
 import { decodeHello, encodeHello, type Hello, helloBytesMax } from './hello.ts';
 import { decodeMessage } from './message-codec.ts';
 import { Outbound } from './outbound.ts';
@@ -38,6 +38,7 @@ export class PeerConnection {
   heardAtMs: number;
   readonly #connection: Connection;
   readonly #clock: Clock;
+  readonly #hashes: Hashes;
   readonly #host: PeerConnectionHost;
   readonly #decoder: FrameDecoder;
   readonly #messageBytesMax: number;
@@ -51,6 +52,7 @@ export class PeerConnection {
     this.heardAtMs = clock.monotonic();
     this.#connection = connection;
     this.#clock = clock;
+    this.#hashes = hashes;
     this.#host = host;
     this.#messageBytesMax = messageBytesMax;
     this.#decoder = new FrameDecoder(hashes, helloBytesMax);
@@ -64,7 +66,7 @@ export class PeerConnection {
       onClose: () => this.#end(undefined),
     });
     const frame = encodeHello(hello);
-    sealFrame(frame, hashes);
+    sealFrame(frame, hashes, 0);
     this.#outbound.push(frame);
   }
 
@@ -107,6 +109,7 @@ export class PeerConnection {
     }
     this.#peer = hello.peer;
     this.#decoder.payloadBytesMax = this.#messageBytesMax;
+    this.#decoder.seal = sealOf(hello.peer.session, this.#hashes);
     this.#host.onHello(hello.peer);
   }
 

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { systemHashes } from '../../src/system/hashes.ts';
-import { FrameDecoder, frameHeadBytes, sealFrame } from '../../src/transport/frame.ts';
+import { FrameDecoder, frameHeadBytes, sealFrame, sealOf } from '../../src/transport/frame.ts';
 
-function frameOf(payload: Uint8Array): Buffer {
+function frameOf(payload: Uint8Array, seal = 0): Buffer {
   const frame = Buffer.concat([Buffer.alloc(frameHeadBytes), payload]);
-  sealFrame(frame, systemHashes);
+  sealFrame(frame, systemHashes, seal);
   return frame;
 }
 
@@ -21,7 +21,7 @@ test('frames come out whole and in order wherever the stream is cut', () => {
   const cuts = fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 30 });
   fc.assert(
     fc.property(payloads, cuts, (sent, lengths) => {
-      const stream = Buffer.concat(sent.map(frameOf));
+      const stream = Buffer.concat(sent.map((payload) => frameOf(payload)));
       const decoder = new FrameDecoder(systemHashes, 100);
       const received: Uint8Array[] = [];
       let at = 0;
@@ -80,4 +80,18 @@ test('random bytes never throw and never are a frame', () => {
       assert.deepEqual(all(decoder), []);
     }),
   );
+});
+
+test('a frame of one session is none of another, whoever brings it', () => {
+  const [past, present] = [sealOf('past', systemHashes), sealOf('present', systemHashes)];
+  const decoder = new FrameDecoder(systemHashes, 100);
+  const payload = new Uint8Array([1, 2, 3]);
+  decoder.push(frameOf(payload));
+  assert.deepEqual(all(decoder), [payload], 'a hello');
+  decoder.seal = present;
+  decoder.push(frameOf(payload, present));
+  assert.deepEqual(all(decoder), [payload]);
+  decoder.push(frameOf(payload, past));
+  assert.deepEqual(all(decoder), []);
+  assert.equal(decoder.fault, 'bad-checksum');
 });

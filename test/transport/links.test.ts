@@ -7,9 +7,10 @@ import type { PaxosMessage } from '../../src/paxos/messages.ts';
 import type { Peer } from '../../src/paxos/peer.ts';
 import { systemClock } from '../../src/system/clock.ts';
 import { systemHashes } from '../../src/system/hashes.ts';
-import { sealFrame } from '../../src/transport/frame.ts';
+import { sealFrame, sealOf } from '../../src/transport/frame.ts';
 import { encodeHello } from '../../src/transport/hello.ts';
 import { Links, type LinksOptions } from '../../src/transport/links.ts';
+import { encodeMessage } from '../../src/transport/message-codec.ts';
 import { MemoryNetworks } from './memory-network.ts';
 
 interface End {
@@ -184,7 +185,7 @@ test('connections whose other end went without a word do not keep others out for
     const gone = await networks.at('r3').connect('r1');
     gone.receive({ onData() {}, onDrain() {}, onClose() {} });
     const hello = encodeHello({ database: 'main', peer: peer(3) });
-    sealFrame(hello, systemHashes);
+    sealFrame(hello, systemHashes, 0);
     await sleep(1);
     gone.send(hello);
     two.links.send(1, fetchFrom(2));
@@ -197,6 +198,22 @@ test('connections whose other end went without a word do not keep others out for
   two.links.send(1, fetchFrom(4));
   await until(() => instances(one).includes(4));
   assert.deepEqual([dropped, dialled], [undefined, 71], 'whoever speaks keeps its connection');
+});
+
+test('words of an earlier process of a replica, which come late, are not taken for those of the present one', async () => {
+  const networks = new MemoryNetworks();
+  const one = await begin(networks, 1);
+  const present = await networks.at('r2').connect('r1');
+  present.receive({ onData() {}, onDrain() {}, onClose() {} });
+  const hello = encodeHello({ database: 'main', peer: { ...peer(2), session: 'present' } });
+  sealFrame(hello, systemHashes, 0);
+  const [said, late] = [encodeMessage(fetchFrom(7)), encodeMessage(fetchFrom(6))];
+  sealFrame(said, systemHashes, sealOf('present', systemHashes));
+  sealFrame(late, systemHashes, sealOf('past', systemHashes));
+  for (const frame of [hello, said, late]) present.send(frame);
+  await until(() => one.counts.transport_connections_refused_total === 1);
+  assert.deepEqual(instances(one), [7]);
+  assert.deepEqual(one.reasons, ['bad-checksum']);
 });
 
 test('after the stop nothing is taken, sent or dialled', async () => {
