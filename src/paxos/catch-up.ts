@@ -4,6 +4,7 @@
  */
 import type { ReplicaId } from './ballot.ts';
 import type { CoreState } from './core-state.ts';
+import { reignsWithin } from './membership.ts';
 import type { Fetch, Learned, Trimmed } from './messages.ts';
 import type { CoreOutput } from './outputs.ts';
 import { electionTicks, resendTicks } from './timing.ts';
@@ -75,6 +76,7 @@ export function onTrimmed(
   const { catchUp, learner } = state;
   if (catchUp.asked?.of === from) catchUp.asked = undefined;
   if (minChosenInstance <= learner.chosenTo + 1) return;
+  if (!catchUp.trimmedBy.has(from)) turnToOthers(state, from);
   catchUp.trimmedBy.set(from, minChosenInstance);
   catchUp.trimmedTicks = 0;
   callForSnapshot(state, outputs);
@@ -100,6 +102,21 @@ export function tickCatchUp(state: CoreState, outputs: CoreOutput[]): void {
 /** Whether only a snapshot helps: nobody who knows more still has what this replica lacks. */
 export function isBehind(state: CoreState): boolean {
   return state.catchUp.trimmedBy.size > 0 && nextToAsk(state) === undefined;
+}
+
+/**
+ * Only a leader says unasked how far it knows. Where it cannot help, the other members are taken to know as much: their
+ * logs may begin earlier, or be whole. Whoever knows less does not answer.
+ */
+function turnToOthers({ catchUp, memberships, learner, self }: CoreState, from: ReplicaId): void {
+  const chosenTo = catchUp.knownBy.get(from);
+  if (chosenTo === undefined) return;
+  for (const { members } of reignsWithin(memberships, learner.chosenTo)) {
+    for (const member of members) {
+      const isAsked = member === self.replica || catchUp.knownBy.has(member) || catchUp.trimmedBy.has(member);
+      if (!isAsked) catchUp.knownBy.set(member, chosenTo);
+    }
+  }
 }
 
 function callForSnapshot(state: CoreState, outputs: CoreOutput[]): void {

@@ -125,7 +125,7 @@ export interface Learned {
   readonly chosenTo: number;
 }
 
-/** What was asked for is gone from the log: the checkpoint covers it. */
+/** What was asked for is gone from the log, since the checkpoint covers it, or is damaged there. */
 export interface Trimmed {
   readonly kind: 'trimmed';
   /** The oldest instance that could be had. */
@@ -183,7 +183,8 @@ export interface ChallengeAnswer {
 /** The other one forgot what it had said: its disk is older than its word, and its votes do not count (A4). */
 export interface Distrusted {
   readonly kind: 'distrusted';
-  readonly promised: Ballot;
+  /** Of the one that forgot: the next process on that machine may have another disk. */
+  readonly session: string;
   readonly lastInstance: number;
 }
 

@@ -39,7 +39,8 @@ export class Supplier {
 
   async #answer(firstInstance: number): Promise<PaxosMessage> {
     const { readableTo } = this.#readable;
-    if (firstInstance < this.#log.firstInstance) return this.#trimmed();
+    const { firstInstance: held } = this.#log;
+    if (firstInstance < held) return { kind: 'trimmed', minChosenInstance: held };
     let records: readonly LogRecord[] = [];
     try {
       if (firstInstance <= readableTo) {
@@ -47,14 +48,12 @@ export class Supplier {
       }
     } catch (error) {
       if (!(error instanceof LoggosError)) throw error;
-      // The Cleaner was quicker; or it is damaged here, and somebody else may have it.
-      if (error.code === 'history-trimmed') return this.#trimmed();
+      // The Cleaner was quicker.
+      if (error.code === 'history-trimmed') return { kind: 'trimmed', minChosenInstance: this.#log.firstInstance };
+      // Nor does this log give it: somebody else may have it, or a snapshot is needed.
+      if (error.code === 'log-damaged') return { kind: 'trimmed', minChosenInstance: firstInstance + 1 };
     }
     const entries = records.map(({ instance, ballot, value }) => ({ instance, ballot, value }));
     return { kind: 'learned', entries, chosenTo: this.#readable.readableTo };
-  }
-
-  #trimmed(): PaxosMessage {
-    return { kind: 'trimmed', minChosenInstance: this.#log.firstInstance };
   }
 }

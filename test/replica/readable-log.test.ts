@@ -64,14 +64,14 @@ test('a replica that lags is given a bounded answer of what is durable, one at a
   );
 });
 
-test('a damaged instance is not supplied, and stops nobody', async () => {
+test('a damaged instance is not supplied, stops nobody, and who asks for it is told to ask elsewhere', async () => {
   const { log, readable } = await logOf(3);
   readable.advance(3);
   log.read = () => Promise.reject(new LoggosError('log-damaged', 'unreadable'));
   const sent: PaxosMessage[] = [];
   new Supplier(log, readable, (_to, message) => sent.push(message), never).supply(2, 1);
   await turn();
-  assert.deepEqual(sent, [{ kind: 'learned', entries: [], chosenTo: 3 }]);
+  assert.deepEqual(sent, [{ kind: 'trimmed', minChosenInstance: 2 }]);
 });
 
 test('chosen values beyond the bound are not kept, and read from the log in order when their turn comes', async () => {
