@@ -31,7 +31,7 @@ import { advance, campaign, exclude, followHigher, standBack } from './office.ts
 import type { CoreOutput } from './outputs.ts';
 import type { Peer } from './peer.ts';
 import { newestRound, onConfirmed } from './read-index.ts';
-import { isMember, isTrusted, isVoter, knowsLess, onChallengeAnswer, rememberWord } from './trust.ts';
+import { isMember, isTrusted, isVoter, onChallengeAnswer, rememberWord } from './trust.ts';
 
 export function onMessage(state: CoreState, from: Peer, message: PaxosMessage, outputs: CoreOutput[]): void {
   if (from !== state.self && !isHeard(state, from, message, outputs)) return;
@@ -281,9 +281,9 @@ function onOutdated(state: CoreState, from: ReplicaId, message: Outdated, output
   else exclude(state, { kind: 'removed', epoch }, outputs);
 }
 
-function onDistrusted(state: CoreState, by: ReplicaId, word: Distrusted, outputs: CoreOutput[]): void {
-  // Said to an earlier session, where this one began with all that it is said to have forgotten.
-  if (!knowsLess(state.self, word)) return;
-  const { lastInstance } = word;
+function onDistrusted(state: CoreState, by: ReplicaId, message: Distrusted, outputs: CoreOutput[]): void {
+  const { session, lastInstance } = message;
+  // Said to an earlier process of this number, whose disk may have been replaced since.
+  if (session !== state.self.session) return;
   exclude(state, { kind: 'distrusted', by, lastInstance }, outputs);
 }

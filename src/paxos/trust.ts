@@ -125,7 +125,7 @@ function wordOf({ words }: TrustState, { incarnation, promised, lastInstance }: 
   return word;
 }
 
-function tell({ promised, lastInstance }: Word, from: Peer, outputs: CoreOutput[]): void {
-  const message = { kind: 'distrusted', promised, lastInstance } as const;
-  outputs.push({ kind: 'send', to: from.replica, message, afterSync: false });
+function tell({ lastInstance }: Word, { replica, session }: Peer, outputs: CoreOutput[]): void {
+  const message = { kind: 'distrusted', session, lastInstance } as const;
+  outputs.push({ kind: 'send', to: replica, message, afterSync: false });
 }

@@ -149,7 +149,7 @@ function write(writer: WireWriter, message: PaxosMessage): void {
       writeMembership(writer, message.membership);
       return;
     case 'distrusted':
-      writer.ballot(message.promised);
+      writer.text(message.session);
       writer.integer(message.lastInstance);
       return;
     case 'challenge':
@@ -235,7 +235,7 @@ function read(reader: WireReader, kind: PaxosMessage['kind']): PaxosMessage | un
       return membership === undefined ? undefined : { kind, epoch, membership };
     }
     case 'distrusted':
-      return { kind, promised: reader.ballot(), lastInstance: reader.integer() };
+      return { kind, session: reader.text(), lastInstance: reader.integer() };
     case 'challenge':
     case 'challenge-answer':
       return { kind, session: reader.text() };

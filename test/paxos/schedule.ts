@@ -143,7 +143,7 @@ function replayOne(world: PaxosWorld, pick: number): void {
 }
 
 function isBoundToProcess({ message }: Envelope): boolean {
-  return message.kind === 'form-answer' || message.kind === 'distrusted' || message.kind === 'outdated';
+  return message.kind === 'form-answer' || message.kind === 'outdated';
 }
 
 function crash(world: PaxosWorld, id: number, pick: number, { damage, tears }: Perils): void {

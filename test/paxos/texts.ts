@@ -74,7 +74,7 @@ export function messageText(message: PaxosMessage): string {
     case 'challenge-answer':
       return `${message.kind} by session ${message.session}`;
     case 'distrusted':
-      return `distrusted: promised ${ballotText(message.promised)}, voted to ${message.lastInstance}`;
+      return `distrusted: session ${message.session}, of which more was heard, to ${message.lastInstance}`;
   }
 }
 

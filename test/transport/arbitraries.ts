@@ -91,7 +91,7 @@ const byKind: { [Kind in PaxosMessage['kind']]: fc.Arbitrary<Extract<PaxosMessag
   outdated: fc.record({ kind: kind('outdated'), epoch: integer, membership }),
   challenge: fc.record({ kind: kind('challenge'), session: text }),
   'challenge-answer': fc.record({ kind: kind('challenge-answer'), session: text }),
-  distrusted: fc.record({ kind: kind('distrusted'), promised: ballot, lastInstance: integer }),
+  distrusted: fc.record({ kind: kind('distrusted'), session: text, lastInstance: integer }),
 };
 
 export const anyMessage: fc.Arbitrary<PaxosMessage> = fc.oneof(...Object.values<fc.Arbitrary<PaxosMessage>>(byKind));
