@@ -20,6 +20,7 @@ import { Operator } from './operator.ts';
 import type { SimulatedReplica } from './simulated-replica.ts';
 import { Watcher } from './watcher.ts';
 import { YoungLeaders } from './young-leaders.ts';
+import { ZombieLeaders } from './zombie-leaders.ts';
 
 const machineNames = ['aalto', 'koski', 'lakka', 'niemi', 'saari'];
 const operationsMaxDefault = 600;
@@ -29,8 +30,8 @@ const convergeMs = 60_000;
 const dedupeWindowMs = 24 * 60 * 60 * 1_000;
 const eventsMax = 400_000;
 const quietMs = 500;
-/** Asked of a leader in its first moment, when it may not know all that was acknowledged; and in a whole run. */
-const earlyReads = 2;
+/** Asked of a leader in its first moment, when it may not know all that was acknowledged, or its last; and in a whole run. */
+const readsAtOnce = 2;
 const earlyReadsMax = 200;
 const keyCount = 4;
 const staysOffChance = 0.3;
@@ -63,6 +64,7 @@ class SimulationRun {
   readonly #readers: EventReader[];
   readonly #operator: Operator;
   readonly #youngLeaders: YoungLeaders;
+  readonly #zombieLeaders: ZombieLeaders;
   #unhandled: unknown;
 
   constructor(options: SeedOptions) {
@@ -96,9 +98,14 @@ class SimulationRun {
     const isEarly = () => this.#recorder.operations.length < operationsMax + earlyReadsMax;
     const early = this.#newClient('early', this.#random.fork('early'), isEarly);
     this.#youngLeaders = new YoungLeaders(this.#room, this.#random.fork('young leaders'));
+    const readAt = (place: number) => {
+      for (let count = 0; count < readsAtOnce; count += 1) void this.#act({ run: () => early.readAt(place) });
+    };
+    this.#zombieLeaders = new ZombieLeaders(this.#room, this.#random.fork('zombie leaders'), readAt);
     this.#watcher.onOffice = (place) => {
       this.#youngLeaders.onOffice(place);
-      for (let count = 0; count < earlyReads; count += 1) void this.#act({ run: () => early.readAt(place) });
+      this.#zombieLeaders.onOffice(place);
+      readAt(place);
     };
     const readers = this.#random.fork('readers');
     this.#readers = Array.from({ length: readers.integer(3) }, (_, index) => {
@@ -156,6 +163,7 @@ class SimulationRun {
     this.#room.scheduler.note(world, 'healed');
     this.#weather.calm();
     this.#youngLeaders.end();
+    this.#zombieLeaders.end();
     this.#room.fate.dials = quietDials;
     this.#operator.isQuiet = true;
     for (const client of this.#clients) client.isStopped = true;
