@@ -42,11 +42,7 @@ export interface CheckpointManagerOptions {
   readonly onBroken?: (error: Error) => void;
   /** The checkpoint is damaged: the Replayer met it, or the snapshot that a group of one made of itself did not verify. */
   readonly onRot?: (error: unknown) => void;
-  /**
-   * The log of a group of several is damaged where the checkpoint goes on: this replica must start again, since its boot
-   * finds what is damaged and asks the others for it. A group of one is not told: what it has applied it can still serve,
-   * and after a start it could not.
-   */
+  /** The log is damaged where the checkpoint goes on (`Replica.logRotted`). */
   readonly onLogRot?: (error: LoggosError) => void;
   /** See `SelfSealer`. */
   readonly selfSealBytesMin?: number;
@@ -92,7 +88,7 @@ export class CheckpointManager {
   #configuring: Promise<unknown> = Promise.resolve();
 
   private constructor(options: CheckpointManagerOptions, configuration: CheckpointConfiguration, snapshots: Snapshots) {
-    const { disk, clock, random, observer, machines, log, current, database, onBroken, onRot } = options;
+    const { disk, clock, random, observer, machines, log, current, database, onBroken, onRot, onLogRot } = options;
     this.#options = options;
     this.#configuration = configuration;
     this.#snapshots = snapshots;
@@ -105,9 +101,7 @@ export class CheckpointManager {
       onCheckpoint: () => this.#onCheckpoint(),
       ...(onBroken === undefined ? {} : { onBroken }),
       ...(onRot === undefined ? {} : { onRot }),
-      onLogRot: (error) => {
-        if (!options.isAlone()) options.onLogRot?.(error);
-      },
+      ...(onLogRot === undefined ? {} : { onLogRot }),
     });
     this.#sealer = new SnapshotSealer({
       disk,

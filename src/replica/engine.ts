@@ -104,6 +104,25 @@ export class Engine {
     this.#halt();
   }
 
+  /**
+   * What is to be checkpointed next cannot be read from the log any more. Where there are others the replica ends: its
+   * next start finds what is damaged and asks them for it. Alone, it would come back with less than it has in memory
+   * now: it goes on serving that, and takes no write that a start would not find.
+   */
+  logRotted(error: LoggosError): void {
+    if (this.#isHalted) return;
+    if (!isAlone(this.parts.core)) {
+      this.#fail(error);
+      return;
+    }
+    const until =
+      'All that was written can be read until this process ends, and after it only what stands before that.';
+    const reason = `The log is damaged: ${error.message}. ${until}`;
+    this.#options.observer.report('error', 'log-damaged', { reason });
+    this.life.become('read-only', reason);
+    this.parts.proposals.refuseWaiting(this.refusal());
+  }
+
   async #start(): Promise<void> {
     const { boot, identity, log, machines, observer, isJoining = false } = this.#options;
     const { core } = this.parts;

@@ -27,6 +27,7 @@ type Interruption = 'machine-missing' | 'behind';
 /** What a replica is at, for people and for whoever asks it for something. */
 export class Life {
   readonly #settled = Promise.withResolvers<void>();
+  #isSettled = false;
   readonly #interruptions = new Map<Interruption, string>();
   #base: ReplicaState = { name: 'starting', reason: '' };
 
@@ -34,10 +35,6 @@ export class Life {
     if (this.isOver) return this.#base;
     const [first] = this.#interruptions;
     return first === undefined ? this.#base : { name: first[0], reason: first[1] };
-  }
-
-  get isStarting(): boolean {
-    return this.#base.name === 'starting';
   }
 
   get isOver(): boolean {
@@ -51,6 +48,8 @@ export class Life {
 
   become(name: Exclude<ReplicaStateName, 'starting' | Interruption>, reason: string): void {
     if (this.#base.name === 'stopped' || (this.isOver && name !== 'stopped')) return;
+    // It may win an office once more, which does not mend its log.
+    if (this.#base.name === 'read-only' && name === 'running') return;
     this.#base = { name, reason };
     this.settle();
   }
@@ -66,14 +65,16 @@ export class Life {
 
   /** Whoever waits for the boot need wait no longer. */
   settle(): void {
+    this.#isSettled = true;
     this.#settled.resolve();
   }
 
-  /** It broke while it booted, or after. @returns whether the boot fails with the error */
+  /** It broke. @returns whether somebody still waits for the boot, which fails with the error: nobody else need be told */
   fail(reason: string, error: unknown): boolean {
-    const isBooting = this.isStarting && this.#interruptions.size === 0;
+    const isBooting = !this.#isSettled;
     this.#base = { name: 'stopped', reason };
-    if (isBooting) this.#settled.reject(error);
+    this.#isSettled = true;
+    this.#settled.reject(error);
     return isBooting;
   }
 

@@ -217,6 +217,11 @@ export class Replica implements AppliedLog {
     return this.#options.log.timeOf(instance);
   }
 
+  /** The Replayer cannot read from the log what comes next, however often it tries. */
+  logRotted(error: LoggosError): void {
+    this.#engine.logRotted(error);
+  }
+
   checkpointed(instance: number): void {
     this.#parts.applier.fingerprints.forgetBelow(instance);
     // The tail is smaller now: what was held for its sake may go on.

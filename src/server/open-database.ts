@@ -20,6 +20,7 @@ import { systemHashes } from '../system/hashes.ts';
 import { PoolDisk } from '../system/pool-disk.ts';
 import { systemRandom } from '../system/random.ts';
 import { WorkerDisk } from '../system/worker-disk.ts';
+import type { BootProgress } from './boot-progress.ts';
 import { catchUp } from './catch-up.ts';
 import { ManagedCheckpoint } from './checkpoint-control.ts';
 import { clusterStatus } from './cluster-status.ts';
@@ -45,6 +46,8 @@ export interface OpenDatabaseOptions {
   readonly onDamaged: (what: string) => void;
   /** Aborted when the process is to end: an opening that takes long is given up, with the signal's reason. */
   readonly stopping?: AbortSignal;
+  /** Told what the opening is at. */
+  readonly progress?: BootProgress;
 }
 
 /** A database that runs, and how it is stopped. */
@@ -88,7 +91,8 @@ async function openParts(
   options: OpenDatabaseOptions,
   opened: (() => Promise<void>)[],
 ): Promise<{ readonly database: DocumentDatabase; readonly manager: CheckpointManager }> {
-  const { name, configuration, observer } = options;
+  const { name, configuration, observer, progress } = options;
+  progress?.at(() => ({ phase: 'opening' }));
   const disk = new PoolDisk();
   const directory = `${configuration.data}/databases/${name}`;
   await disk.makeDirectory(directory);
@@ -124,7 +128,7 @@ async function openParts(
     copiedBytes: () => machine.checkpointHead.databaseBytes,
     onBroken: (error) => damage.broken(error.message),
     onRot: (error) => damage.found(error instanceof Error ? error.message : String(error)),
-    onLogRot: options.onFatal,
+    onLogRot: (error) => replica.logRotted(error),
   });
   const scrubber = new Scrubber({
     store,
@@ -201,8 +205,9 @@ async function openMachineAndLog(
   if (log.bytesFrom(checkpointInstance + 1) > options.configuration.tailBytesMax) {
     isMachineOpen = false;
     await open.machine.close();
-    const { observer, stopping: signal } = options;
-    const parts = { store: newStore(options, current), log, group: current.group, chosenTo: boot.chosenTo, observer };
+    const { observer, progress, stopping: signal } = options;
+    const { chosenTo } = boot;
+    const parts = { store: newStore(options, current), log, group: current.group, chosenTo, observer, progress };
     await catchUp(signal === undefined ? parts : { ...parts, signal });
     open = await openMachine(options, current, disk);
     isMachineOpen = true;
@@ -281,7 +286,7 @@ interface ReplicaParts {
 }
 
 function bootReplica(
-  { configuration, identity, observer, onFatal }: OpenDatabaseOptions,
+  { configuration, identity, observer, progress, onFatal }: OpenDatabaseOptions,
   damage: Damage,
   { current, machine, machines, log, boot }: ReplicaParts,
 ): Promise<Replica> {
@@ -289,6 +294,10 @@ function bootReplica(
   const { group } = current.group;
   const historyId = machine.state.histories[0]?.id;
   assert(historyId !== undefined, 'a document machine has a history');
+  progress?.at(() => {
+    const done = machine.state.instance;
+    return done < boot.chosenTo ? { phase: 'replaying', done, total: boot.chosenTo } : { phase: 'joining' };
+  });
   return Replica.boot({
     identity,
     log,

@@ -258,6 +258,40 @@ test('leadership is handed over, and the one that hands it over follows', async 
   await world.stop();
 });
 
+test('a leader whose log rots under it ends, another leads, and its next start gets what is damaged from the others', async () => {
+  const world = await ClusterWorld.ofThree();
+  const leader = await world.untilLed();
+  for (const text of ['a', 'b', 'c']) await world.write(leader, text);
+  await world.untilLevel();
+  const rotten = 3;
+  leader.log.rotten.add(rotten);
+  const error = await leader.log.read(rotten, 1).catch((reason: unknown) => reason);
+  assert(error instanceof LoggosError && error.code === 'log-damaged');
+  leader.replica.logRotted(error);
+  assert.equal(leader.replica.state.name, 'stopped');
+  assert.deepEqual(leader.fatal, [error]);
+  await world.kill(leader.id);
+  const next = await world.untilLed(world.all.map(({ id }) => id).filter((id) => id !== leader.id));
+  await world.write(next, 'd');
+  await world.boot(leader.id, {
+    found: (boot) => ({
+      ...boot,
+      chosenTo: rotten - 1,
+      above: [
+        { state: 'cannot-tell', instance: rotten, proof: 'damaged' },
+        ...boot.above.filter((found) => found.state === 'accepted' && found.record.instance > rotten),
+      ],
+      damaged: [{ instance: rotten, segment: '0000000000000001.segment', offset: 512, what: 'damaged payload' }],
+    }),
+  });
+  await world.untilLevel();
+  assert.deepEqual(leader.machine.texts, ['a', 'b', 'c', 'd']);
+  const [again] = await leader.log.read(rotten, 1);
+  assert.equal(again?.instance, rotten);
+  assert.equal(leader.fatal.length, 1);
+  await world.stop();
+});
+
 test('a replica that lacks what every log has dropped says so, serves nothing, and goes on voting', async () => {
   const world = await ClusterWorld.ofThree();
   const leader = await world.untilLed();

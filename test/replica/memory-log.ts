@@ -23,11 +23,14 @@ export class MemoryLog implements Log {
   failure: Error | undefined;
   firstInstance = 1;
   settledCount = 0;
+  /** Instances whose records cannot be read, until they are written anew. */
+  readonly rotten = new Set<number>();
 
   constructor(before?: MemoryLog) {
     this.#entries = before === undefined ? [] : [...before.#entries];
     this.#promised = before === undefined ? ballotZero : before.#promised;
     for (const { record } of this.#entries) this.#decide(record);
+    for (const instance of before?.rotten ?? []) this.rotten.add(instance);
   }
 
   /** As a restart finds it: executable to the largest `chosenTo` that a later record proves. */
@@ -77,6 +80,7 @@ export class MemoryLog implements Log {
     if (this.isFull) throw new LoggosError('no-room', 'full');
     for (const record of records) {
       this.writes.push(`${record.kind} ${record.instance}`);
+      this.rotten.delete(record.instance);
       this.#entries.push({ record, chosenTo });
       this.#decide(record);
     }
@@ -106,9 +110,10 @@ export class MemoryLog implements Log {
     const records: LogRecord[] = [];
     for (let instance = firstInstance; records.length < countMax; instance++) {
       const record = this.#deciding.get(instance);
-      if (record === undefined) break;
+      if (record === undefined || this.rotten.has(instance)) break;
       records.push(record);
     }
+    if (this.rotten.has(firstInstance)) throw new LoggosError('log-damaged', `instance ${firstInstance} is rotten`);
     return records;
   }
 

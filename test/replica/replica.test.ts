@@ -209,6 +209,24 @@ test('damage above the checkpoint: what was good is served, writes are refused, 
   await replica.stop();
 });
 
+test('a log that rots under a group of one: no more is written than a start would find, what is applied is served', async () => {
+  const { replica, log, machine, world } = await start();
+  await replica.propose(1, bytesOf('a'));
+  log.hold();
+  const inFlight = replica.propose(1, bytesOf('b'));
+  await sleep(1);
+  replica.logRotted(new LoggosError('log-damaged', 'instance 2 cannot be read'));
+  assert.equal(replica.state.name, 'read-only');
+  assert.match(replica.state.reason, /damaged: instance 2 cannot be read\. .*can be read until this process ends/);
+  await assert.rejects(replica.propose(1, bytesOf('c')), isCode('log-damaged'));
+  await assert.rejects(replica.linearizable(), isCode('log-damaged'));
+  log.release();
+  assert.deepEqual(await inFlight, { instance: 3, outcome: 2 });
+  assert.deepEqual(machine.texts, ['a', 'b']);
+  assert.deepEqual(world.fatal, []);
+  await replica.stop();
+});
+
 test('a replica that lost its promises does not vote', async () => {
   const log = new MemoryLog();
   const { replica } = await bootReplica({

@@ -130,7 +130,7 @@ export class SimulatedReplica {
       },
       connect: (self, onMessage) => {
         const links = new Links({
-          ...{ database, self, network, clock, hashes, observer, messageBytesMax, onMessage },
+          ...{ database, self, network, clock, random, hashes, observer, messageBytesMax, onMessage },
         });
         links.start().catch((error: unknown) => hands.exit(error));
         return {
@@ -161,7 +161,7 @@ export class SimulatedReplica {
       locks: noLocks,
       onBroken: (error) => hands.exit(error),
       onRot: (error) => hands.exit(error),
-      onLogRot: (error) => hands.exit(new LoggosError('stopped', 'The log rotted under it.', {}, error)),
+      onLogRot: (error) => replica.logRotted(error),
     });
     if (shape.holdCount !== Number.MAX_SAFE_INTEGER) await manager.configure({ holdCount: shape.holdCount });
     else await manager.configure({ cleaner: { state: 'paused' } });
