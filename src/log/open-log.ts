@@ -3,7 +3,7 @@ import { DiskError } from '../base/disk.ts';
 import { LoggosError } from '../base/errors.ts';
 import type { Observer } from '../base/observer.ts';
 import { type Ballot, ballotZero, compareBallots } from '../paxos/ballot.ts';
-import type { BootFindings } from './boot-findings.ts';
+import type { InHand } from './boot-findings.ts';
 import { beginNewSegment, untouchedSegment } from './boot-segment.ts';
 import { sealOf, segmentHeaderBytes } from './format.ts';
 import type { BootInstance, Log, LogBoot } from './log.ts';
@@ -11,7 +11,7 @@ import { type LogOptions, logDefaults } from './log-options.ts';
 import { PromiseFiles, readPromises } from './promise-files.ts';
 import { RecentRecords } from './recent-records.ts';
 import { type Recovery, recover } from './recover.ts';
-import type { Segment, SegmentContext } from './segment.ts';
+import type { SegmentContext } from './segment.ts';
 import { BallotTable } from './segment-index.ts';
 import { SegmentLog } from './segment-log.ts';
 import { SegmentSupply } from './segment-supply.ts';
@@ -119,7 +119,7 @@ async function tell(recovery: Recovery, promise: OpenedPromises, checkpointInsta
   const { to, openProof } = findings.hiddenEnd;
   const above: BootInstance[] = [];
   for (let instance = chosenTo + 1; instance <= Math.max(lastInstance, to); instance += 1) {
-    const told = await tellInstance(findings, segments, instance);
+    const told = await tellInstance(recovery, instance);
     if (told !== undefined) above.push(told);
   }
   assert(chosenTo >= checkpointInstance, 'the log proves no less than the checkpoint');
@@ -136,19 +136,27 @@ async function tell(recovery: Recovery, promise: OpenedPromises, checkpointInsta
   };
 }
 
-async function tellInstance(
-  findings: BootFindings,
-  segments: readonly Segment[],
-  instance: number,
-): Promise<BootInstance | undefined> {
+async function tellInstance(recovery: Recovery, instance: number): Promise<BootInstance | undefined> {
+  const { findings } = recovery;
   const doubt = findings.doubtsOf(instance);
   const inHand = findings.inHand.get(instance);
   if (inHand === undefined) return doubt && { state: 'cannot-tell', instance, proof: doubt };
-  const segment = segments.find(({ number }) => number === inHand.segment);
-  const value = await segment?.readPayload(inHand.offset);
+  const value = await valueOf(recovery, inHand);
   if (value === undefined) return { state: 'cannot-tell', instance, proof: 'damaged' };
   const record = { kind: inHand.kind, instance, ballot: inHand.ballot, value };
   return { state: 'accepted', record, ...(doubt && { maybeSuperseded: doubt }) };
+}
+
+/**
+ * What moves to the new segment is told as it will stand there. After a sync that failed it may be in the cache alone:
+ * read again it might be gone, although an older record of the instance is as good as ever.
+ */
+async function valueOf({ tail, segments }: Recovery, { segment, offset }: InHand): Promise<Buffer | undefined> {
+  for (const moved of tail) {
+    if (moved.kind === 'record' && moved.item.header.segment === segment && moved.item.offset === offset)
+      return moved.item.payload;
+  }
+  return segments.find(({ number }) => number === segment)?.readPayload(offset);
 }
 
 function reportFindings({ findings, cutBytes }: Recovery, promise: OpenedPromises, observer: Observer): void {

@@ -39,7 +39,7 @@ export async function readPromises(disk: Disk, directory: string, seal: Seal, ha
       path,
       ballot: read && decode(read.bytes, seal, hashes),
       isThere: read !== undefined,
-      isUnreadable: read?.hasGaps === true,
+      isUnreadable: read?.failure !== undefined,
     });
   }
   const ballots = copies.flatMap(({ ballot }) => ballot ?? []).sort(compareBallots);
@@ -63,7 +63,10 @@ export class PromiseFiles {
     this.#hashes = hashes;
   }
 
-  /** Opens both copies and makes both say `promised`: what was damaged, behind or absent is written again. */
+  /**
+   * Opens both copies and makes both say `promised`. A copy that says so already is written again too: after a sync that
+   * failed it reads well from the cache alone, and must not be what the other one is written over for (A7, A8).
+   */
   static async open(
     disk: Disk,
     directory: string,
@@ -80,7 +83,6 @@ export class PromiseFiles {
       const isThere = copy.isThere && !copy.isUnreadable;
       const file = await disk.open(copy.path, isThere ? 'write' : 'create');
       files.push(file);
-      if (copy.ballot !== undefined && compareBallots(copy.ballot, promised) === 0) continue;
       await writeCopy(file, copy.path, encode(promised, seal, hashes));
       if (!isThere) await disk.syncDirectory(directory);
     }

@@ -4,8 +4,8 @@ import { asBuffer } from './bytes.ts';
 export interface ReadAround {
   /** Fewer than asked for only at the end of the file. */
   readonly bytes: Buffer;
-  /** Some of it the disk would not give. */
-  readonly hasGaps: boolean;
+  /** Why some of it is missing. */
+  readonly failure: DiskError | undefined;
 }
 
 /** In place of what cannot be read: no header and no payload is right with it, and it is no zero, as where nothing was written. */
@@ -20,14 +20,14 @@ const pageBytes = 4096;
  */
 export async function readAround(file: DiskFile, offset: number, length: number): Promise<ReadAround> {
   try {
-    return { bytes: asBuffer(await file.read(offset, length)), hasGaps: false };
+    return { bytes: asBuffer(await file.read(offset, length)), failure: undefined };
   } catch (error) {
     if (!isUnreadable(error)) throw error;
     const end = Math.min(offset + length, await file.size());
     const bytes = Buffer.alloc(Math.max(0, end - offset), filler);
     const unreadableBytes = await readPages(file, offset, bytes);
     if (unreadableBytes === bytes.byteLength && unreadableBytes > pageBytes) throw error;
-    return { bytes, hasGaps: unreadableBytes > 0 };
+    return { bytes, failure: unreadableBytes > 0 ? error : undefined };
   }
 }
 
@@ -49,7 +49,7 @@ async function readPages(file: DiskFile, offset: number, bytes: Buffer): Promise
   return unreadableBytes;
 }
 
-function isUnreadable(error: unknown): boolean {
+function isUnreadable(error: unknown): error is DiskError {
   return error instanceof DiskError && error.kind === 'failed';
 }
 

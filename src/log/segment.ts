@@ -1,4 +1,4 @@
-import type { Disk, DiskFile } from '../base/disk.ts';
+import type { Disk, DiskError, DiskFile } from '../base/disk.ts';
 import type { Hashes } from '../base/hashes.ts';
 import {
   decodeRecordHeader,
@@ -10,7 +10,7 @@ import {
   segmentHeaderBytes,
   segmentName,
 } from './format.ts';
-import { readAround } from './read-around.ts';
+import { type ReadAround, readAround } from './read-around.ts';
 import { type Scanned, scanSegment } from './scan.ts';
 import { type BallotTable, type IndexEntry, SegmentIndex } from './segment-index.ts';
 
@@ -37,6 +37,7 @@ export class Segment {
   newestTime: number;
   #index: SegmentIndex | undefined;
   #loading: Promise<SegmentIndex> | undefined;
+  #indexFailure: DiskError | undefined;
   #file: Promise<DiskFile> | undefined;
   #reads = 0;
   #closed = false;
@@ -78,6 +79,14 @@ export class Segment {
     return this.#loading;
   }
 
+  /** Where some of the file could not be read: why, and the next who asks for the index reads it once more. */
+  forgetIncompleteIndex(): DiskError | undefined {
+    const failure = this.#indexFailure;
+    if (failure !== undefined) this.#index = undefined;
+    this.#indexFailure = undefined;
+    return failure;
+  }
+
   /**
    * The record of an instance in this segment, once `index` has resolved: `unreadable` where one may be hidden that this
    * one does not decide over, `unloaded` where the index is not in memory.
@@ -112,16 +121,17 @@ export class Segment {
   /** The payload of one record, in memory of its own; nothing where it is unreadable. */
   async readPayload(offset: number): Promise<Buffer | undefined> {
     const head = await this.read(offset, recordHeaderBytes);
-    const header = this.decode(head, 0, offset)?.header;
+    const header = this.decode(head.bytes, 0, offset)?.header;
     if (header === undefined) return undefined;
-    return this.decode(await this.read(offset, recordBytes(header.payloadBytes)), 0, offset)?.payload;
+    const record = await this.read(offset, recordBytes(header.payloadBytes));
+    return this.decode(record.bytes, 0, offset)?.payload;
   }
 
   /** What the disk cannot give is bytes that are nothing. */
-  async read(offset: number, length: number): Promise<Buffer> {
+  async read(offset: number, length: number): Promise<ReadAround> {
     this.#reads += 1;
     try {
-      return (await readAround(await this.#open(), offset, length)).bytes;
+      return await readAround(await this.#open(), offset, length);
     } finally {
       this.#reads -= 1;
       if (this.#closed && this.#reads === 0) await this.#closeFile();
@@ -135,8 +145,8 @@ export class Segment {
   }
 
   async #load(): Promise<SegmentIndex> {
-    const file = await this.read(0, this.fileBytes);
-    const items = scanSegment(file, {
+    const { bytes, failure } = await this.read(0, this.fileBytes);
+    const items = scanSegment(bytes, {
       segment: this.number,
       seal: this.#context.seal,
       hashes: this.#context.hashes,
@@ -144,6 +154,7 @@ export class Segment {
       knownEnd: this.end,
     });
     this.#index = indexOf(items, this.header.chosenTo, this.#context.ballots);
+    this.#indexFailure = failure;
     return this.#index;
   }
 

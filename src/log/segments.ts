@@ -3,6 +3,7 @@ import { type Disk, DiskError } from '../base/disk.ts';
 import { LoggosError } from '../base/errors.ts';
 import { recordBytes, recordHeaderBytes } from './format.ts';
 import type { LogRecord } from './log.ts';
+import type { ReadAround } from './read-around.ts';
 import type { Segment } from './segment.ts';
 import { decides, type IndexEntry } from './segment-index.ts';
 
@@ -117,9 +118,12 @@ export class Segments {
   async #readRun(firstInstance: number, countMax: number, bytesMax: number): Promise<LogRecord[]> {
     for (const segment of this.#holdersOf(firstInstance)) await segment.index();
     const first = this.#find(firstInstance);
-    if (typeof first === 'string') throw damaged(firstInstance, this.newest, 0);
+    if (typeof first === 'string') {
+      const failures = [...this.#holdersOf(firstInstance)].map((segment) => segment.forgetIncompleteIndex());
+      throw damaged(firstInstance, this.newest, 0, failures.find(Boolean));
+    }
     const { segment } = first;
-    const chunk = await this.#readChunk(first, bytesMax);
+    const { bytes: chunk, failure } = await this.#readChunk(first, bytesMax);
     const records: LogRecord[] = [];
     let bytes = 0;
     let found: Found | string = first;
@@ -134,17 +138,17 @@ export class Segments {
       if (records.length >= countMax || bytes >= bytesMax) break;
       found = this.#find(instance + 1);
     }
-    if (records.length === 0) throw damaged(firstInstance, segment, first.entry.offset);
+    if (records.length === 0) throw damaged(firstInstance, segment, first.entry.offset, failure);
     return records;
   }
 
   /** Enough from the record on for what is asked, and at least the whole record. */
-  async #readChunk({ segment, entry }: Found, bytesMax: number): Promise<Buffer> {
+  async #readChunk({ segment, entry }: Found, bytesMax: number): Promise<ReadAround> {
     const wanted = Math.min(Math.max(bytesMax, chunkBytesMin), chunkBytesMax);
     const chunk = await segment.read(entry.offset, Math.min(wanted, segment.end - entry.offset));
-    const header = segment.decode(chunk, 0, entry.offset)?.header;
+    const header = segment.decode(chunk.bytes, 0, entry.offset)?.header;
     const needed = header === undefined ? 0 : recordBytes(header.payloadBytes);
-    return needed <= chunk.byteLength ? chunk : segment.read(entry.offset, needed);
+    return needed <= chunk.bytes.byteLength ? chunk : segment.read(entry.offset, needed);
   }
 
   /** The deciding record, from the indexes in memory. */
@@ -189,12 +193,11 @@ function decodeIn(
   return { kind: entry.kind, instance, ballot: entry.ballot, value: decoded.payload };
 }
 
-function damaged(instance: number, segment: Segment, offset: number): LoggosError {
+function damaged(instance: number, segment: Segment, offset: number, cause?: DiskError): LoggosError {
   return new LoggosError(
     'log-damaged',
     `instance ${instance} cannot be read from segment ${segment.number} at ${offset}`,
-    {
-      instance,
-    },
+    { instance },
+    cause,
   );
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { DiskError } from '../../src/base/disk.ts';
 import { segmentHeaderBytes } from '../../src/log/format.ts';
 import { inspectLog } from '../../src/log/inspect.ts';
 import type { LogRecord } from '../../src/log/log.ts';
@@ -143,4 +144,17 @@ test('an inspection says which record cannot be read, and lists the others', asy
   assert.equal(verdict?.kind === 'verdict' && verdict.state, 'damaged');
   assert.ok(verdict?.kind === 'verdict' && verdict.recordCount >= 15 && verdict.recordCount < 20);
   assert.equal(disk.bytesOf(one).length, segmentBytes);
+});
+
+test('what could not be read is read when the disk gives it again, in a segment that no start looked into too', async () => {
+  const disk = await closedLog(100);
+  const { log } = await new LogWorld(disk).open({ cacheBytes: 0, checkpointInstance: 100 });
+  // The header of a record: without it nobody knows which instance stands there.
+  disk.makeUnreadable(one, segmentHeaderBytes + 10 * 1104);
+  assert.equal(text((await log.read(30, 1, 1))[0]), text(accepted(30, valueBytes)));
+  await assert.rejects(log.read(11, 1, 1), (error: unknown) => {
+    return failsWith('log-damaged')(error) && error instanceof Error && error.cause instanceof DiskError;
+  });
+  disk.forgetUnreadable(one);
+  assert.equal(text((await log.read(11, 1, 1))[0]), text(accepted(11, valueBytes)));
 });
