@@ -1,6 +1,6 @@
 /**
  * Connections between replicas, as TCP gives them: bytes in order, or a connection that ends. The real ones are in
- * `transport/`; the simulator has its own. Who may speak, and what the bytes mean, is not decided here.
+ * `system/`; the simulator has its own. Who may speak, and what the bytes mean, is not decided here.
  */
 export interface Network {
   /**
@@ -13,7 +13,8 @@ export interface Network {
   stopListening(): void;
   /**
    * Gives up by itself after some seconds.
-   * @throws NetworkError `refused`: nobody listens there. `unreachable`: no answer came in time
+   * @throws NetworkError `refused`: nobody listens there. `unreachable`: no answer came in time. `untrusted`: whoever
+   * answers is not to be spoken with
    */
   connect(address: string): Promise<Connection>;
 }
@@ -22,6 +23,11 @@ export interface Network {
 export interface Connection {
   /** Where it was connected to, or where it came from. For messages to people: it proves nothing. */
   readonly remoteAddress: string;
+  /**
+   * Whether the other side has proved that it is of that name. Absent: it was not asked to prove a name, and whoever
+   * could connect may claim any.
+   */
+  readonly hasProved?: (name: string) => boolean;
   /** Bytes taken by `send` that have not left yet. */
   readonly bufferedBytes: number;
   /** A `send` is refused while this many bytes wait. One that finds nothing waiting is always taken. */
@@ -50,11 +56,13 @@ export interface ConnectionReceiver {
 /** `ended`: the other side closed it. `reset`: it broke; what was sent last may or may not have arrived. */
 export type CloseReason = 'ended' | 'reset';
 
+export type NetworkErrorKind = 'refused' | 'unreachable' | 'untrusted' | 'in-use';
+
 /** Why there is no connection. */
 export class NetworkError extends Error {
-  readonly kind: 'refused' | 'unreachable' | 'in-use';
+  readonly kind: NetworkErrorKind;
   readonly address: string;
-  constructor(kind: 'refused' | 'unreachable' | 'in-use', address: string, message: string, cause?: unknown) {
+  constructor(kind: NetworkErrorKind, address: string, message: string, cause?: unknown) {
     super(message, cause === undefined ? undefined : { cause });
     this.name = 'NetworkError';
     this.kind = kind;

@@ -1,11 +1,18 @@
 import type { Clock } from '../base/clock.ts';
 import type { Connection, Network } from '../base/network.ts';
+import type { Random } from '../base/random.ts';
 import { fits } from './outbound.ts';
 import { PeerConnection, type PeerConnectionHost, type PeerConnectionOptions } from './peer-connection.ts';
 
-/** Back-off between two tries, in milliseconds: it doubles. */
+/** Back-off between two tries, in milliseconds: it doubles, and up to half of it is left out by chance. */
 const backOffMsMin = 50;
 const backOffMsMax = 1_000;
+
+/** What a link tells whoever keeps it, beside what its connections do. */
+export interface OutgoingLinkHost extends PeerConnectionHost {
+  /** A try came to nothing. */
+  onUnreachable(reason: string): void;
+}
 
 /** Keeps one connection to one address: dials, and dials again, less and less often, as long as it does not stand. */
 export class OutgoingLink {
@@ -13,7 +20,8 @@ export class OutgoingLink {
   readonly #network: Network;
   readonly #clock: Clock;
   readonly #options: PeerConnectionOptions;
-  readonly #host: PeerConnectionHost;
+  readonly #random: Random;
+  readonly #host: OutgoingLinkHost;
   #connection: PeerConnection | undefined;
   /** What was sent while it dials; undefined: it does not. */
   #early: Uint8Array[] | undefined;
@@ -22,13 +30,24 @@ export class OutgoingLink {
   #cancelDial: (() => void) | undefined;
   #isClosed = false;
 
-  constructor(address: string, network: Network, options: PeerConnectionOptions, host: PeerConnectionHost) {
+  constructor(
+    address: string,
+    { network, random }: { readonly network: Network; readonly random: Random },
+    options: PeerConnectionOptions,
+    host: OutgoingLinkHost,
+  ) {
     this.address = address;
     this.#network = network;
+    this.#random = random;
     this.#clock = options.clock;
     this.#options = options;
     this.#host = host;
     this.#dial();
+  }
+
+  /** When the other side was last heard on it, as long as it stands and said who it is; monotonic, in milliseconds. */
+  get heardAtMs(): number | undefined {
+    return this.#connection?.peer === undefined ? undefined : this.#connection.heardAtMs;
   }
 
   /** Takes a sealed frame. False: it was dropped, for want of room or of a connection. */
@@ -52,7 +71,10 @@ export class OutgoingLink {
     this.#earlyBytes = 0;
     this.#network.connect(this.address).then(
       (connection) => this.#onConnected(connection),
-      () => this.#dialLater(),
+      (error: unknown) => {
+        if (!this.#isClosed) this.#host.onUnreachable(error instanceof Error ? error.message : String(error));
+        this.#dialLater();
+      },
     );
   }
 
@@ -64,12 +86,12 @@ export class OutgoingLink {
     }
     const connectedAt = this.#clock.monotonic();
     const kept = new PeerConnection(connection, this.#options, {
-      refusalOf: (hello) => this.#host.refusalOf(hello),
+      refusalOf: (hello, of) => this.#host.refusalOf(hello, of),
       onHello: (peer) => this.#host.onHello(peer),
       onMessage: (peer, message) => this.#host.onMessage(peer, message),
-      onClosed: (fault) => {
+      onClosed: (fault, closed) => {
         this.#connection = undefined;
-        this.#host.onClosed(fault);
+        this.#host.onClosed(fault, closed);
         // One that is refused at once, again and again, is no reason to hurry.
         if (this.#clock.monotonic() - connectedAt >= backOffMsMax) this.#backOffMs = backOffMsMin;
         this.#dialLater();
@@ -83,7 +105,8 @@ export class OutgoingLink {
   #dialLater(): void {
     this.#early = undefined;
     if (this.#isClosed) return;
-    this.#cancelDial = this.#clock.after(this.#backOffMs, () => this.#dial());
+    const [byte = 0] = this.#random.bytes(1);
+    this.#cancelDial = this.#clock.after(Math.ceil(this.#backOffMs * (1 - byte / 512)), () => this.#dial());
     this.#backOffMs = Math.min(backOffMsMax, this.#backOffMs * 2);
   }
 }

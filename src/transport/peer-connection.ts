@@ -3,13 +3,20 @@ import type { Hashes } from '../base/hashes.ts';
 import type { Connection } from '../base/network.ts';
 import type { PaxosMessage } from '../paxos/messages.ts';
 import type { Peer } from '../paxos/peer.ts';
-import { FrameDecoder, sealFrame, sealOf } from './frame.ts';
+import { FrameDecoder, frameHeadBytes, sealFrame, sealOf } from './frame.ts';
 import { decodeHello, encodeHello, type Hello, helloBytesMax } from './hello.ts';
 import { decodeMessage } from './message-codec.ts';
 import { Outbound } from './outbound.ts';
 
-/** How long the other side may take to say who it is, in milliseconds. */
-const helloWithinMs = 5_000;
+/** Every so often each side says something, if only that it is there, in milliseconds. */
+const beatMs = 1_000;
+/**
+ * So many beats without a word, and the other side is gone: it lost its power, or its process stands still. Beats are
+ * counted, not time: a process that stood still itself has one beat when it goes on, and blames nobody.
+ */
+const silentBeatsMax = 5;
+/** So many beats the other side may take to say who it is. */
+const helloBeatsMax = 5;
 
 export interface PeerConnectionOptions {
   readonly clock: Clock;
@@ -25,11 +32,11 @@ export interface PeerConnectionOptions {
 /** What a connection tells whoever keeps it. */
 export interface PeerConnectionHost {
   /** The other side said who it is; undefined: it is welcome, else why not, kebab-case. */
-  refusalOf(hello: Hello): string | undefined;
+  refusalOf(hello: Hello, connection: Connection): string | undefined;
   onHello(peer: Peer): void;
   onMessage(peer: Peer, message: PaxosMessage): void;
   /** The last call. `fault`: why this side closed it, kebab-case; undefined: the other side did, or it broke. */
-  onClosed(fault: string | undefined): void;
+  onClosed(fault: string | undefined, closed: PeerConnection): void;
 }
 
 /** One connection to another replica, whoever dialled: both sides say hello, then messages. */
@@ -43,8 +50,13 @@ export class PeerConnection {
   readonly #decoder: FrameDecoder;
   readonly #messageBytesMax: number;
   readonly #outbound: Outbound;
-  readonly #cancelHello: () => void;
-  #peer: Peer | undefined;
+  readonly #beat: Uint8Array;
+  #cancelBeat: () => void;
+  #beatCount = 0;
+  #silentBeats = 0;
+  /** Since the last beat. */
+  #hasSent = true;
+  #hello: Hello | undefined;
   #isClosed = false;
 
   constructor(connection: Connection, options: PeerConnectionOptions, host: PeerConnectionHost) {
@@ -57,9 +69,10 @@ export class PeerConnection {
     this.#messageBytesMax = messageBytesMax;
     this.#decoder = new FrameDecoder(hashes, helloBytesMax);
     this.#outbound = new Outbound(connection, options, () => this.#close('stalled'));
-    this.#cancelHello = clock.after(helloWithinMs, () => {
-      if (this.#peer === undefined) this.#close('no-hello');
-    });
+    const beat = Buffer.alloc(frameHeadBytes);
+    sealFrame(beat, hashes, sealOf(hello.peer.session, hashes));
+    this.#beat = beat;
+    this.#cancelBeat = clock.after(beatMs, () => this.#onBeat());
     connection.receive({
       onData: (bytes) => this.#onData(bytes),
       onDrain: () => this.#outbound.onDrain(),
@@ -70,8 +83,25 @@ export class PeerConnection {
     this.#outbound.push(frame);
   }
 
+  /** For messages to people: it proves nothing. */
+  get remoteAddress(): string {
+    return this.#connection.remoteAddress;
+  }
+
+  /** Who speaks on the other side; undefined: it has not said so yet. */
+  get peer(): Peer | undefined {
+    return this.#hello?.peer;
+  }
+
+  /** Closes it where the other side would not be welcome any more, with what is known now. */
+  reconsider(): void {
+    const refusal = this.#hello && this.#host.refusalOf(this.#hello, this.#connection);
+    if (refusal !== undefined) this.#close(refusal);
+  }
+
   /** Takes a sealed frame. False: it was dropped. */
   send(frame: Uint8Array): boolean {
+    this.#hasSent = true;
     return this.#outbound.push(frame);
   }
 
@@ -82,11 +112,12 @@ export class PeerConnection {
   #onData(bytes: Uint8Array): void {
     if (this.#isClosed) return;
     this.heardAtMs = this.#clock.monotonic();
+    this.#silentBeats = 0;
     this.#decoder.push(bytes);
     // A message may end this connection.
     for (let payload = this.#next(); payload !== undefined; payload = this.#next()) {
-      if (this.#peer === undefined) this.#onHello(payload);
-      else this.#onMessage(this.#peer, payload);
+      if (this.#hello === undefined) this.#onHello(payload);
+      else if (payload.length > 0) this.#onMessage(this.#hello.peer, payload);
     }
     const { fault } = this.#decoder;
     if (fault !== undefined) this.#close(fault);
@@ -102,12 +133,12 @@ export class PeerConnection {
       this.#close('bad-hello');
       return;
     }
-    const refusal = this.#host.refusalOf(hello);
+    const refusal = this.#host.refusalOf(hello, this.#connection);
     if (refusal !== undefined) {
       this.#close(refusal);
       return;
     }
-    this.#peer = hello.peer;
+    this.#hello = hello;
     this.#decoder.payloadBytesMax = this.#messageBytesMax;
     this.#decoder.seal = sealOf(hello.peer.session, this.#hashes);
     this.#host.onHello(hello.peer);
@@ -119,6 +150,17 @@ export class PeerConnection {
     else this.#host.onMessage(peer, message);
   }
 
+  #onBeat(): void {
+    this.#beatCount++;
+    this.#silentBeats++;
+    if (this.#hello === undefined && this.#beatCount >= helloBeatsMax) this.#close('no-hello');
+    else if (this.#silentBeats > silentBeatsMax) this.#close('silent');
+    if (this.#isClosed) return;
+    if (!this.#hasSent) this.#outbound.push(this.#beat);
+    this.#hasSent = false;
+    this.#cancelBeat = this.#clock.after(beatMs, () => this.#onBeat());
+  }
+
   #close(fault: string): void {
     if (this.#isClosed) return;
     this.#connection.close();
@@ -128,8 +170,8 @@ export class PeerConnection {
   #end(fault: string | undefined): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#cancelHello();
+    this.#cancelBeat();
     this.#outbound.close();
-    this.#host.onClosed(fault);
+    this.#host.onClosed(fault, this);
   }
 }

@@ -7,6 +7,7 @@ import type { ReplicaOptions } from '../../src/replica/options.ts';
 import { Replica } from '../../src/replica/replica.ts';
 import { Machines } from '../../src/statemachine/machines.ts';
 import { systemHashes } from '../../src/system/hashes.ts';
+import { systemRandom } from '../../src/system/random.ts';
 import { Links, type LinksOptions } from '../../src/transport/links.ts';
 import { MemoryNetworks } from '../transport/memory-network.ts';
 import { bytesOf, ListMachine } from './list-machine.ts';
@@ -123,6 +124,7 @@ export class ClusterWorld {
       self,
       network: this.networks.at(`r${id}`),
       clock: this.clock,
+      random: systemRandom,
       hashes: systemHashes,
       observer,
       messageBytesMax: 64 * 1024 * 1024,

@@ -7,10 +7,12 @@ import type { PaxosMessage } from '../../src/paxos/messages.ts';
 import type { Peer } from '../../src/paxos/peer.ts';
 import { systemClock } from '../../src/system/clock.ts';
 import { systemHashes } from '../../src/system/hashes.ts';
+import { systemRandom } from '../../src/system/random.ts';
 import { sealFrame, sealOf } from '../../src/transport/frame.ts';
 import { encodeHello } from '../../src/transport/hello.ts';
 import { Links, type LinksOptions } from '../../src/transport/links.ts';
 import { encodeMessage } from '../../src/transport/message-codec.ts';
+import { ManualClock } from '../replica/manual-clock.ts';
 import { MemoryNetworks } from './memory-network.ts';
 
 interface End {
@@ -34,13 +36,16 @@ async function begin(networks: MemoryNetworks, replica: number, options: Partial
     self: peer(replica),
     network: networks.at(`r${replica}`),
     clock: systemClock,
+    random: systemRandom,
     hashes: systemHashes,
     observer: {
       ...silentObserver,
       count: (name, amount = 1) => {
         counts[name] = (counts[name] ?? 0) + amount;
       },
-      report: (_level, _event, facts) => reasons.push(facts?.reason),
+      report: (_level, event, facts) => {
+        if (event === 'connection-refused') reasons.push(facts?.reason);
+      },
     },
     messageBytesMax: 1024 * 1024,
     onMessage: (from, message) => received.push({ from, message }),
@@ -56,7 +61,7 @@ function peer(replica: number, clusterId = 'c'): Peer {
   return { replica, incarnation, session: 's', clusterId, promised: ballotZero, lastInstance: 0, isDoubtful: false };
 }
 
-const members = (...ids: number[]) => ids.map((id) => ({ id, address: `r${id}` }));
+const members = (...ids: number[]) => ids.map((id) => ({ id, name: `r${id}`, address: `r${id}` }));
 const fetchFrom = (firstInstance: number): PaxosMessage => ({ kind: 'fetch', firstInstance });
 const instances = ({ received }: End) =>
   received.map(({ message }) => (message.kind === 'fetch' ? message.firstInstance : -1));
@@ -121,7 +126,7 @@ test('another cluster, another database, one’s own number and another replica 
   const elsewhere = await begin(networks, 3, { database: 'orders' });
   const twin = await begin(networks, 4, { self: peer(1) });
   for (const { links } of [foreign, elsewhere]) links.know(undefined, members(1));
-  twin.links.know('c', [{ id: 9, address: 'r1' }]);
+  twin.links.know('c', [{ id: 9, name: 'r9', address: 'r1' }]);
   await until(() => new Set(one.reasons).size >= 3);
   assert.deepEqual(new Set(one.reasons), new Set(['another-cluster', 'another-database', 'own-identity']));
   assert.equal(one.received.length, 0);
@@ -198,6 +203,68 @@ test('connections whose other end went without a word do not keep others out for
   two.links.send(1, fetchFrom(4));
   await until(() => instances(one).includes(4));
   assert.deepEqual([dropped, dialled], [undefined, 71], 'whoever speaks keeps its connection');
+});
+
+test('a connection that hears nothing any more is cut at both ends within seconds and dialled again; a quiet one stays', async () => {
+  const networks = new MemoryNetworks();
+  const clock = new ManualClock();
+  const [one, two] = [await begin(networks, 1, { clock }), await begin(networks, 2, { clock })];
+  one.links.know('c', members(2));
+  one.links.send(2, fetchFrom(1));
+  await clock.pass(20_000);
+  assert.equal(networks.dialCount, 1, 'each side says that it is there');
+  assert(Number(one.links.heardAtMs(2)) >= clock.monotonic() - 1_100);
+  for (const connection of networks.connections) connection.isClogged = true;
+  const heardAtMs = one.links.heardAtMs(2);
+  await clock.pass(8_000);
+  assert.deepEqual([one.reasons, two.reasons], [['silent'], ['silent']]);
+  assert.equal(networks.dialCount, 2);
+  assert(Number(one.links.heardAtMs(2)) > Number(heardAtMs));
+});
+
+test('whoever proves a name speaks for the member of that name alone, also where the members become known later', async () => {
+  const networks = new MemoryNetworks();
+  networks.proves = (address) => (name) => name === address.replace('forged-', '');
+  const one = await begin(networks, 1);
+  const two = await begin(networks, 2);
+  const three = await begin(networks, 3, { self: peer(2) });
+  const stranger = await begin(networks, 7);
+  for (const { links } of [two, three, stranger]) links.know('c', members(1));
+  for (const { links } of [two, three, stranger]) links.send(1, fetchFrom(1));
+  await until(() => one.received.length === 3);
+  assert.deepEqual(one.reasons, [], 'nobody is a member yet');
+  one.links.know('c', members(1, 2, 3));
+  await until(() => one.reasons.length > 0);
+  assert.deepEqual(new Set(one.reasons), new Set(['another-name']));
+  two.links.send(1, fetchFrom(2));
+  stranger.links.send(1, fetchFrom(2));
+  await until(() => one.received.length === 5);
+  three.links.send(1, fetchFrom(3));
+  await sleep(300);
+  assert(!instances(one).includes(3), 'one that proves 3 does not speak for 2');
+  const claimant = await begin(networks, 2, { network: networks.at('r3b'), self: peer(9) });
+  networks.proves = () => (name) => name === 'r3';
+  claimant.links.know('c', members(1));
+  claimant.links.send(1, fetchFrom(4));
+  await sleep(100);
+  assert(!instances(one).includes(4), 'one that proves a member’s name has that member’s number');
+});
+
+test('whoever does not say who it is makes room before those that did', async () => {
+  const networks = new MemoryNetworks();
+  const [one, two] = [await begin(networks, 1), await begin(networks, 2)];
+  two.links.know('c', members(1));
+  two.links.send(1, fetchFrom(1));
+  await until(() => one.received.length === 1);
+  for (let visitor = 0; visitor < 200; visitor++) {
+    const connection = await networks.at('r9').connect('r1');
+    connection.receive({ onData() {}, onDrain() {}, onClose() {} });
+  }
+  await sleep(20);
+  two.links.send(1, fetchFrom(2));
+  await until(() => one.received.length === 2);
+  assert.equal(networks.dialCount, 201, 'it was not cut');
+  assert.equal(networks.connections.filter(({ isOpen, localAddress }) => isOpen && localAddress === 'r1').length, 64);
 });
 
 test('words of an earlier process of a replica, which come late, are not taken for those of the present one', async () => {

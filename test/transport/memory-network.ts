@@ -18,6 +18,8 @@ export class MemoryNetworks {
   /** Names the pairs that cannot reach each other, `from>to`. */
   readonly cut = new Set<string>();
   dialCount = 0;
+  /** What whoever dials from an address proves; undefined: nobody is asked to. */
+  proves: ((address: string) => (name: string) => boolean) | undefined;
 
   at(address: string): Network {
     return {
@@ -63,6 +65,7 @@ export class MemoryConnection implements Connection {
   readonly #networks: MemoryNetworks;
   readonly localAddress: string;
   readonly remoteAddress: string;
+  readonly hasProved?: (name: string) => boolean;
   other: MemoryConnection | undefined;
   bufferedBytes = 0;
   isOpen = true;
@@ -78,6 +81,7 @@ export class MemoryConnection implements Connection {
     this.#networks = networks;
     this.localAddress = localAddress;
     this.remoteAddress = remoteAddress;
+    if (networks.proves !== undefined) this.hasProved = networks.proves(remoteAddress);
   }
 
   get bufferBytesMax(): number {
