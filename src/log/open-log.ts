@@ -114,7 +114,7 @@ async function openPromises(options: LogOptions, { segments, findings }: Recover
 }
 
 async function tell(recovery: Recovery, promise: OpenedPromises, checkpointInstance: number): Promise<LogBoot> {
-  const { findings, segments, cutBytes, firstInstance } = recovery;
+  const { findings, cutBytes, firstInstance } = recovery;
   const { chosenTo, lastInstance } = findings;
   const { to, openProof } = findings.hiddenEnd;
   const above: BootInstance[] = [];
@@ -141,7 +141,7 @@ async function tellInstance(recovery: Recovery, instance: number): Promise<BootI
   const doubt = findings.doubtsOf(instance);
   const inHand = findings.inHand.get(instance);
   if (inHand === undefined) return doubt && { state: 'cannot-tell', instance, proof: doubt };
-  const value = await valueOf(recovery, inHand);
+  const value = await payloadOf(recovery, inHand);
   if (value === undefined) return { state: 'cannot-tell', instance, proof: 'damaged' };
   const record = { kind: inHand.kind, instance, ballot: inHand.ballot, value };
   return { state: 'accepted', record, ...(doubt && { maybeSuperseded: doubt }) };
@@ -151,10 +151,10 @@ async function tellInstance(recovery: Recovery, instance: number): Promise<BootI
  * What moves to the new segment is told as it will stand there. After a sync that failed it may be in the cache alone:
  * read again it might be gone, although an older record of the instance is as good as ever.
  */
-async function valueOf({ tail, segments }: Recovery, { segment, offset }: InHand): Promise<Buffer | undefined> {
+async function payloadOf({ tail, segments }: Recovery, { segment, offset }: InHand): Promise<Buffer | undefined> {
+  const last = segments.at(-1)?.number;
   for (const moved of tail) {
-    if (moved.kind === 'record' && moved.item.header.segment === segment && moved.item.offset === offset)
-      return moved.item.payload;
+    if (moved.kind === 'record' && segment === last && moved.item.offset === offset) return moved.item.payload;
   }
   return segments.find(({ number }) => number === segment)?.readPayload(offset);
 }

@@ -80,6 +80,11 @@ export class MemoryDisk {
     this.overwrite(path, bytes);
   }
 
+  /** What is read next comes from the platter: pages whose sync failed are as if they had never been written. */
+  evict(path: string): void {
+    this.#root.file(path).evict(0, Number.MAX_SAFE_INTEGER);
+  }
+
   /** The sector at that place cannot be read any more, until it is written over whole. */
   makeUnreadable(path: string, offset: number): void {
     const sectors = this.#unreadable.get(path) ?? new Set();
