@@ -17,6 +17,7 @@ import { EventReader } from './event-reader.ts';
 import { mayStandStill } from './may-stand-still.ts';
 import { RememberedDisks } from './old-disks.ts';
 import { Operator } from './operator.ts';
+import { RottenVotes } from './rotten-votes.ts';
 import type { SimulatedReplica } from './simulated-replica.ts';
 import { Watcher } from './watcher.ts';
 import { YoungLeaders } from './young-leaders.ts';
@@ -65,6 +66,7 @@ class SimulationRun {
   readonly #operator: Operator;
   readonly #youngLeaders: YoungLeaders;
   readonly #zombieLeaders: ZombieLeaders;
+  readonly #rottenVotes: RottenVotes;
   #unhandled: unknown;
 
   constructor(options: SeedOptions) {
@@ -102,9 +104,11 @@ class SimulationRun {
       for (let count = 0; count < readsAtOnce; count += 1) void this.#act({ run: () => early.readAt(place) });
     };
     this.#zombieLeaders = new ZombieLeaders(this.#room, this.#random.fork('zombie leaders'), readAt);
+    this.#rottenVotes = new RottenVotes(this.#room, this.#random.fork('rotten votes'));
     this.#watcher.onOffice = (place) => {
       this.#youngLeaders.onOffice(place);
       this.#zombieLeaders.onOffice(place);
+      this.#rottenVotes.onOffice(place);
       readAt(place);
     };
     const readers = this.#random.fork('readers');
@@ -164,6 +168,7 @@ class SimulationRun {
     this.#weather.calm();
     this.#youngLeaders.end();
     this.#zombieLeaders.end();
+    this.#rottenVotes.end();
     this.#room.fate.dials = quietDials;
     this.#operator.isQuiet = true;
     for (const client of this.#clients) client.isStopped = true;
