@@ -1,12 +1,14 @@
 import { reignsWithin } from '../../paxos/membership.ts';
 import type { Peer } from '../../paxos/peer.ts';
 import type { Cluster } from './cluster.ts';
+import type { SimulatedReplica } from './simulated-replica.ts';
 
 /**
  * Whether nobody may lead, by the rules: the world took a voter's disk for good, and so many of the others cannot tell
  * what they accepted that those who can are no quorum. What may have been torn counts as never accepted only once every
  * voter has answered. A leader needs the quorums of every instance that it may propose, also of those that a membership
- * rules which was chosen and has not begun: none of them can be changed before they are there.
+ * rules which was chosen and has not begun: none of them can be changed before they are there. A founder that never
+ * heard how its group began, where that is in nobody's log any more, has no vote before it gets a snapshot.
  */
 export function mayStandStill(cluster: Cluster): boolean {
   const { machines, atlas } = cluster.room;
@@ -23,8 +25,12 @@ function lackQuorum({ running }: Cluster, voters: readonly Pick<Peer, 'replica' 
         identity.replicaId === replica && identity.incarnation === incarnation && state.name !== 'excluded',
     ),
   );
-  const definite = there.filter(({ watch }) => !watch.isDoubtful);
+  const definite = there.filter((replica) => !replica.watch.isDoubtful && !knowsNoGroup(replica));
   return there.length < voters.length && definite.length * 2 <= voters.length;
+}
+
+function knowsNoGroup({ watch, replica }: SimulatedReplica): boolean {
+  return replica.state.name === 'behind' && watch.core?.memberships.reigns.length === 0;
 }
 
 /** By the core that knows most: a newer membership may be chosen, and rule only from later on. */
