@@ -20,6 +20,7 @@ import { RecentRows } from './document-state-machine-recent-rows.ts';
 import { CheckpointReplay } from './document-state-machine-replay.ts';
 import type { LiveDocuments, TailView } from './live-documents.ts';
 import { executeInstance } from './machine/execute.ts';
+import type { DecodedWrite } from './machine/proposal.ts';
 import { Tail } from './machine/tail.ts';
 import type { DedupeEntry, DocumentRow, MachineState, StateView } from './machine/types.ts';
 import type { CheckpointHead, CheckpointStore } from './store/checkpoint-store.ts';
@@ -129,9 +130,11 @@ export class DocumentStateMachine implements StateMachine, LiveDocuments {
     return () => this.#listeners.delete(listener);
   }
 
-  execute(instance: number, value: MachineValue | undefined): ExecuteResult {
+  /** @param context - for each proposal what `encodeWrite` gave beside its bytes; absent: none is known */
+  execute(instance: number, value: MachineValue | undefined, context?: unknown): ExecuteResult {
     assert(instance === this.#state.instance + 1, 'instances are executed in order, without gaps');
-    const effects = executeInstance(this.#state, this.#view, instance, value, this.#hashes);
+    const decoded = context as readonly (DecodedWrite | undefined)[] | undefined;
+    const effects = executeInstance(this.#state, this.#view, instance, value, this.#hashes, decoded);
     this.#tail.push(effects);
     for (const row of effects.rows) this.#recentRows.set(row);
     this.#state = effects.state;

@@ -58,18 +58,20 @@ export function answering(services: HttpServices, database?: Database): Answerin
 /** Writes a whole answer; for HEAD its headers alone. */
 export function sendAnswer(request: IncomingMessage, response: ServerResponse, answer: Answer): void {
   if (response.destroyed || response.headersSent) return;
-  const { status, body } = answer;
-  const headers: Record<string, string | number> = { 'X-Content-Type-Options': 'nosniff', ...answer.headers };
+  const { status, headers = {}, body } = answer;
+  // Names and values in turn: Node takes them as they are, where an object would be copied, and taken apart again.
+  const list: (string | number)[] = ['X-Content-Type-Options', 'nosniff'];
+  for (const name in headers) list.push(name, headers[name] ?? '');
   if (body === undefined) {
     if (status >= 200 && status !== 204 && status !== 304 && headers['Content-Length'] === undefined) {
-      if (request.method !== 'HEAD') headers['Content-Length'] = 0;
+      if (request.method !== 'HEAD') list.push('Content-Length', 0);
     }
-    response.writeHead(status, headers).end();
+    response.writeHead(status, list).end();
     return;
   }
-  headers['Content-Type'] ??= 'application/json';
-  headers['Content-Length'] = Buffer.byteLength(body);
-  response.writeHead(status, headers);
+  if (headers['Content-Type'] === undefined) list.push('Content-Type', 'application/json');
+  list.push('Content-Length', Buffer.byteLength(body));
+  response.writeHead(status, list);
   if (request.method === 'HEAD') response.end();
   else response.end(body);
 }

@@ -1,4 +1,4 @@
-import type { Request, Router } from 'express';
+import type { Request, RequestHandler, Router } from 'express';
 import { type DocumentQuery, documentQuery } from '../api/documents.ts';
 import { mediaTypes, responseHeaders } from '../api/headers.ts';
 import { printJson } from '../base/strict-json.ts';
@@ -25,8 +25,19 @@ const acceptPatch = { 'Accept-Patch': `${mediaTypes.mergePatch}, ${mediaTypes.js
 /** Of a read without a query string. */
 const presentRead: DocumentQuery = {};
 
-/** Present documents: written, changed, read. */
-export function addDocumentRoutes(router: Router, database: Database, services: HttpServices, answer: Answering): void {
+/** What nearly every request about one document looks like: nothing to decode, and no query. */
+const plainTarget = /^\/documents\/([\w.-]+)\/([\w.-]+)$/;
+
+/**
+ * Present documents: written, changed, read.
+ * @returns finds the handler of a plain PUT or GET, which then needs no router: that one costs more than parsing the body
+ */
+export function addDocumentRoutes(
+  router: Router,
+  database: Database,
+  services: HttpServices,
+  answer: Answering,
+): (request: Request) => RequestHandler | undefined {
   async function get(request: Request): Promise<Answer> {
     const target = documentTarget(request);
     requireJsonAccepted(request);
@@ -106,13 +117,24 @@ export function addDocumentRoutes(router: Router, database: Database, services: 
     return notAllowed(request);
   }
 
+  const [answerGet, answerPut] = [answer(get), answer(put)];
   router
     .route('/documents/:collection/:id')
-    .get(answer(get))
-    .put(answer(put))
+    .get(answerGet)
+    .put(answerPut)
     .patch(answer(patch))
     .delete(answer(remove))
     .all(answer(others));
+
+  return (request) => {
+    const { method } = request;
+    const handler = method === 'PUT' ? answerPut : method === 'GET' ? answerGet : undefined;
+    const target = handler === undefined ? null : plainTarget.exec(request.url);
+    if (target === null) return undefined;
+    const [, collection = '', id = ''] = target;
+    request.params = { collection, id };
+    return handler;
+  };
 }
 
 /** Whether any of the parameters that say a moment is given. */

@@ -1,5 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import express, { type Express, type NextFunction, type Request, type Response, Router } from 'express';
+import express, {
+  type Express,
+  type NextFunction,
+  type Request,
+  type RequestHandler,
+  type Response,
+  Router,
+} from 'express';
 import { LoggosError } from '../base/errors.ts';
 import type { Random } from '../base/random.ts';
 import { answering } from './answer.ts';
@@ -61,17 +68,17 @@ export function createHttpApp(options: HttpAppOptions): HttpApp {
 
   const streams = new StreamCount(settings.streamsMax);
   const feeds = new Set<AppliedFeed>();
-  const routers = new WeakMap<Database, Router>();
+  const handlers = new WeakMap<Database, RequestHandler>();
   let isClosed = false;
-  const routerOf = (database: Database): Router => {
-    const known = routers.get(database);
+  const handlerOf = (database: Database): RequestHandler => {
+    const known = handlers.get(database);
     if (known !== undefined) return known;
     const feed = new AppliedFeed(database.read, services.clock);
     if (isClosed) feed.close();
     feeds.add(feed);
-    const router = databaseRoutes(database, services, feed, streams);
-    routers.set(database, router);
-    return router;
+    const handler = databaseHandler(database, services, feed, streams);
+    handlers.set(database, handler);
+    return handler;
   };
 
   app.use('/v1/databases/:database', (request, response, next) => {
@@ -79,7 +86,7 @@ export function createHttpApp(options: HttpAppOptions): HttpApp {
     // A database itself is created and dropped by a later version.
     if (request.path === '/') next();
     else if (database === undefined) next(new LoggosError('not-found', 'there is no such database'));
-    else routerOf(database)(request, response, next);
+    else handlerOf(database)(request, response, next);
   });
   const answer = answering(services);
   app.use(healthRoutes(databases, metrics, services, answer));
@@ -109,11 +116,11 @@ export function createHttpApp(options: HttpAppOptions): HttpApp {
       app(request, response);
       return;
     }
-    // Straight to its router: the app and a mount in it would cost as much as parsing the body.
+    // Straight to its routes: the app and a mount in it would cost as much as parsing the body.
     request.originalUrl = url;
     request.baseUrl = mainPath;
     request.url = url.slice(mainPath.length);
-    routerOf(main)(request, response, (error?: unknown) => {
+    handlerOf(main)(request, response, (error?: unknown) => {
       request.baseUrl = '';
       request.url = url;
       if (error) answerProblem(error, request, response);
@@ -135,11 +142,16 @@ export function createHttpApp(options: HttpAppOptions): HttpApp {
   };
 }
 
-/** All of one database; the hot routes stand first, and in no router of their own. */
-function databaseRoutes(database: Database, services: HttpServices, feed: AppliedFeed, streams: StreamCount): Router {
+/** All of one database; the hot routes stand first, and pass no router where they need none. */
+function databaseHandler(
+  database: Database,
+  services: HttpServices,
+  feed: AppliedFeed,
+  streams: StreamCount,
+): RequestHandler {
   const answer = answering(services, database);
   const router = Router({ caseSensitive: true, strict: true });
-  addDocumentRoutes(router, database, services, answer);
+  const plainHandler = addDocumentRoutes(router, database, services, answer);
   router.use(collectionRoutes(database, services, answer));
   router.use(documentVersionRoutes(database, services, answer));
   router.use(transactionRoutes(database, services, answer));
@@ -147,5 +159,5 @@ function databaseRoutes(database: Database, services: HttpServices, feed: Applie
   router.use(checkpointRoutes(database, services, answer));
   router.use(snapshotRoutes(database, services, answer));
   router.use(clusterRoutes(database, answer));
-  return router;
+  return (request, response, next) => (plainHandler(request) ?? router)(request, response, next);
 }

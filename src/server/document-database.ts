@@ -3,7 +3,7 @@ import { LoggosError } from '../base/errors.ts';
 import type { CheckpointManager } from '../checkpoint/checkpoint-manager.ts';
 import type { DocumentReader } from '../documents/document-reader.ts';
 import { type DocumentStateMachine, documentMachineId } from '../documents/document-state-machine.ts';
-import { encodeProposal } from '../documents/machine/proposal.ts';
+import { encodeWrite } from '../documents/machine/proposal.ts';
 import type { DocumentProposal, ProposalOutcome } from '../documents/machine/types.ts';
 import type { CheckpointControl, ClusterStatus, Database, Deadline, Snapshots } from '../http/database.ts';
 import type { Replica } from '../replica/replica.ts';
@@ -66,7 +66,8 @@ export class DocumentDatabase implements Database {
 
   async write(proposal: DocumentProposal, deadline: Deadline): Promise<ProposalOutcome> {
     this.#refuseDamaged();
-    const { outcome } = await this.#parts.replica.propose(documentMachineId, encodeProposal(proposal), { deadline });
+    const { bytes, decoded: context } = encodeWrite(proposal);
+    const { outcome } = await this.#parts.replica.propose(documentMachineId, bytes, { deadline, context });
     return outcome as ProposalOutcome;
   }
 

@@ -1,5 +1,6 @@
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { Observer } from '../base/observer.ts';
+import { PlainHistogram } from './plain-histogram.ts';
 
 /** What a gauge reads when it is asked; undefined: nothing to say now. */
 export type GaugeReader = () => number | undefined | Promise<number | undefined>;
@@ -10,12 +11,12 @@ const countBuckets = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096, 16_384]
 
 /**
  * What is counted and measured, in Prometheus' words: every name is `loggos_` and what the floors below call it.
- * Counters are plain numbers until they are asked for, since some are touched by every record.
+ * Counters and histograms are plain numbers until they are asked for, since some are touched by every record.
  */
 export class Metrics implements Pick<Observer, 'count' | 'measure'> {
   readonly #registry = new Registry();
   readonly #counts = new Map<string, { value: number }>();
-  readonly #histograms = new Map<string, Histogram>();
+  readonly #histograms = new Map<string, PlainHistogram>();
 
   constructor() {
     collectDefaultMetrics({ register: this.#registry, prefix: 'loggos_' });
@@ -60,8 +61,9 @@ export class Metrics implements Pick<Observer, 'count' | 'measure'> {
   }
 
   /** The text that `/metrics` answers with. */
-  text(): Promise<string> {
-    return this.#registry.metrics();
+  async text(): Promise<string> {
+    const histograms = [...this.#histograms.values()].map((histogram) => histogram.print());
+    return `${await this.#registry.metrics()}${histograms.join('')}`;
   }
 
   #addCounter(counter: string): { value: number } {
@@ -80,18 +82,13 @@ export class Metrics implements Pick<Observer, 'count' | 'measure'> {
     return count;
   }
 
-  #addHistogram(histogram: string): Histogram {
+  #addHistogram(histogram: string): PlainHistogram {
     const buckets = histogram.endsWith('_seconds')
       ? secondsBuckets
       : histogram.endsWith('_bytes')
         ? bytesBuckets
         : countBuckets;
-    const made = new Histogram({
-      name: `loggos_${histogram}`,
-      help: helpOf(histogram),
-      buckets,
-      registers: [this.#registry],
-    });
+    const made = new PlainHistogram(`loggos_${histogram}`, helpOf(histogram), buckets);
     this.#histograms.set(histogram, made);
     return made;
   }

@@ -2,6 +2,8 @@ const encoder = new TextEncoder();
 
 /** Scratch above this size is given back instead of kept for the next use. */
 const keptBytesMax = 4 * 1024 * 1024;
+/** Copies of less are cut from pieces of this size: memory of its own costs each of them more than its bytes do. */
+const slabBytes = 64 * 1024;
 /** Texts up to this length are put down character by character: for them that is quicker than the encoder, and makes no garbage. */
 const shortLength = 24;
 
@@ -13,6 +15,8 @@ export class ByteWriter {
   #bytes = new Uint8Array(4096);
   #view = new DataView(this.#bytes.buffer);
   #length = 0;
+  #slab = new Uint8Array(0);
+  #slabUsed = 0;
 
   /** Forgets what was written. */
   begin(): this {
@@ -69,17 +73,34 @@ export class ByteWriter {
     return this;
   }
 
+  /** Bytes written since `begin`. */
+  get length(): number {
+    return this.#length;
+  }
+
   /** A view of what was written, good until the next `begin`. */
   view(): Uint8Array {
     return this.#bytes.subarray(0, this.#length);
   }
 
-  /** A copy of what was written, the caller's. */
+  /** A copy of what was written, the caller's; its buffer may be shared with other copies. */
   copy(): Uint8Array {
-    const bytes = this.#bytes.slice(0, this.#length);
+    const bytes = this.#length > slabBytes / 4 ? this.#bytes.slice(0, this.#length) : this.#cut();
     if (this.#bytes.length > keptBytesMax) this.#grow(4096, 0);
     this.#length = 0;
     return bytes;
+  }
+
+  #cut(): Uint8Array {
+    const length = this.#length;
+    if (this.#slabUsed + length > this.#slab.length) {
+      this.#slab = new Uint8Array(slabBytes);
+      this.#slabUsed = 0;
+    }
+    const copy = this.#slab.subarray(this.#slabUsed, this.#slabUsed + length);
+    copy.set(this.#bytes.subarray(0, length));
+    this.#slabUsed += length;
+    return copy;
   }
 
   #utf8(value: string, prefixed: boolean): this {

@@ -28,6 +28,7 @@ export function initialState(historyId: string): MachineState {
  * must become of it is in the effects.
  * @param instance - the one after `state.instance`
  * @param value - undefined: a no-op, a membership or another machine's; it moves the fingerprint on and nothing else
+ * @param decoded - what `decodeProposal` makes of the value's proposals, where that is known already
  * @throws LoggosError `stopped`, before any effect: a newer release wrote one of the proposals. `checkpoint-damaged`, or
  * what else the view throws: this replica's own storage failed. No bytes of a proposal make it throw anything else
  */
@@ -37,9 +38,10 @@ export function executeInstance(
   instance: number,
   value: MachineValue | undefined,
   hashes: Hashes,
+  decoded: readonly (DecodedWrite | undefined)[] = [],
 ): InstanceEffects {
   assert(instance === state.instance + 1, 'instances are executed in order, without gaps');
-  const proposals = value === undefined ? [] : decodeAll(value.proposals, instance);
+  const proposals = value === undefined ? [] : decodeAll(value.proposals, instance, decoded);
   const time = value === undefined ? state.time : instanceTime(state.time, value.time);
   const run = new InstanceRun(state, view, instance, time, hashes);
   const outcomes = proposals.map((proposal) => run.propose(proposal));
@@ -59,9 +61,10 @@ function instanceTime(last: number, stamp: number): number {
 function decodeAll(
   proposals: readonly Uint8Array[],
   instance: number,
+  decoded: readonly (DecodedWrite | undefined)[],
 ): readonly (DecodedWrite | SettingsProposal | undefined)[] {
-  return proposals.map((bytes) => {
-    const proposal = decodeProposal(bytes);
+  return proposals.map((bytes, index) => {
+    const proposal = decoded[index] ?? decodeProposal(bytes);
     if (proposal?.kind !== 'unknown') return proposal;
     const { version } = proposal;
     const message = `Instance ${instance} holds a proposal of version ${version}; this release reads version ${proposalVersion}. Install the newer release; nothing is lost.`;

@@ -55,6 +55,8 @@ const writeKind = 1;
 const settingsKind = 2;
 const transactionFlag = 1;
 const keyedFlag = 2;
+/** Of the length before a text. */
+const lengthBytes = 4;
 const saltBytes = 16;
 const hashBytes = 32;
 const operationKinds = ['put', 'create', 'merge', 'patch', 'delete', 'restore', 'check'] as const;
@@ -63,49 +65,92 @@ const noBytes = new Uint8Array(0);
 
 const writer = new ByteWriter();
 
-/** The bytes that are batched, chosen and kept in the log; the caller's own. */
+/** The bytes that are batched, chosen and kept in the log; nobody changes them any more. */
 export function encodeProposal(proposal: DocumentProposal | SettingsProposal): Uint8Array {
   writer.begin().byte(proposalVersion);
-  if (proposal.kind === 'settings') {
-    writer.byte(settingsKind);
-    for (const name of settingNames) {
-      const value = proposal.settings[name];
-      writer.byte(value === undefined ? 0 : 1);
-      if (value !== undefined) writer.integer(value);
-    }
-    return writer.copy();
+  if (proposal.kind === 'settings') putSettings(proposal);
+  else putWrite(proposal);
+  return writer.copy();
+}
+
+/** A write's bytes, and what `decodeProposal` makes of them. */
+export interface EncodedWrite {
+  readonly bytes: Uint8Array;
+  /** Undefined where it would be something else than what was encoded. */
+  readonly decoded: DecodedWrite | undefined;
+}
+
+/** As `encodeProposal`, for who executes what it proposed: it need not read its own bytes. */
+export function encodeWrite(proposal: DocumentProposal): EncodedWrite {
+  writer.begin().byte(proposalVersion);
+  const places = putWrite(proposal);
+  const bytes = writer.copy();
+  if (!isKept(proposal)) return { bytes, decoded: undefined };
+  const operations = proposal.operations.map((operation, index): DecodedOperation => {
+    const { kind, collection, documentId, precondition, payload, contentStart, salt } = operation;
+    const { start, end } = places[index] ?? noPlace;
+    const committed = kind === 'check' ? noBytes : bytes.subarray(start, end);
+    return { kind, collection, documentId, precondition, payload, contentStart, salt, committed };
+  });
+  const { kind, id, actor, idempotency, transaction } = proposal;
+  if (idempotency === undefined) return { bytes, decoded: { kind, id, actor, transaction, operations } };
+  return { bytes, decoded: { kind, id, actor, idempotency, transaction, operations } };
+}
+
+/** Where an operation's salt and payload stand in the proposal. */
+interface Place {
+  readonly start: number;
+  readonly end: number;
+}
+
+const noPlace: Place = { start: 0, end: 0 };
+
+/** Whether what is read is what was written: a sound form, and texts that UTF-8 can hold. */
+function isKept({ id, actor, idempotency, transaction, operations }: DocumentProposal): boolean {
+  if (!id.isWellFormed() || !actor.isWellFormed() || idempotency?.key.isWellFormed() === false) return false;
+  if (!transaction && (operations.length !== 1 || operations[0]?.kind === 'check')) return false;
+  return operations.every(({ kind, collection, documentId, precondition, payload, contentStart }) => {
+    if (!collection.isWellFormed() || !documentId.isWellFormed()) return false;
+    if ('tags' in precondition && !precondition.tags.every((tag) => tag.isWellFormed())) return false;
+    if (kind === 'check') return payload === '' && contentStart === 0;
+    return payload.isWellFormed() && isPayload(payload, contentStart, kind);
+  });
+}
+
+function putSettings({ settings }: SettingsProposal): void {
+  writer.byte(settingsKind);
+  for (const name of settingNames) {
+    const value = settings[name];
+    writer.byte(value === undefined ? 0 : 1);
+    if (value !== undefined) writer.integer(value);
   }
-  const { idempotency } = proposal;
-  const flags = (proposal.transaction ? transactionFlag : 0) + (idempotency === undefined ? 0 : keyedFlag);
-  writer.byte(writeKind).text(proposal.id).text(proposal.actor).byte(flags);
+}
+
+/** @returns one place for each operation */
+function putWrite({ id, actor, idempotency, transaction, operations }: DocumentProposal): readonly Place[] {
+  const flags = (transaction ? transactionFlag : 0) + (idempotency === undefined ? 0 : keyedFlag);
+  writer.byte(writeKind).text(id).text(actor).byte(flags);
   if (idempotency !== undefined) {
     assert(idempotency.requestHash.length === hashBytes, 'a request hash has 32 bytes');
     writer.text(idempotency.key).integer(idempotency.line).raw(idempotency.requestHash);
   }
-  writer.count(proposal.operations.length);
-  for (const operation of proposal.operations) encodeOperation(operation);
-  return writer.copy();
+  writer.count(operations.length);
+  return operations.map(putOperation);
 }
 
-function encodeOperation({
-  kind,
-  collection,
-  documentId,
-  precondition,
-  payload,
-  contentStart,
-  salt,
-}: ProposedOperation) {
+function putOperation(operation: ProposedOperation): Place {
+  const { kind, collection, documentId, precondition, payload, contentStart, salt } = operation;
   writer.byte(operationKinds.indexOf(kind)).text(collection).text(documentId);
   writer.byte(preconditionKinds.indexOf(precondition.kind));
   if (precondition.kind === 'tags' || precondition.kind === 'not-tags') {
     writer.count(precondition.tags.length);
     for (const tag of precondition.tags) writer.text(tag);
   }
-  if (kind === 'check') return;
+  if (kind === 'check') return noPlace;
   assert(salt.length === saltBytes, 'a salt has 16 bytes');
   assert(contentStart <= payload.length, 'a payload holds its content');
-  writer.count(contentStart).prefixedText(salt, payload);
+  const start = writer.count(contentStart).length + lengthBytes;
+  return { start, end: writer.prefixedText(salt, payload).length };
 }
 
 /**

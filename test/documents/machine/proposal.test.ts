@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { decodeProposal, encodeProposal, proposalVersion } from '../../../src/documents/machine/proposal.ts';
+import {
+  decodeProposal,
+  encodeProposal,
+  encodeWrite,
+  proposalVersion,
+} from '../../../src/documents/machine/proposal.ts';
 import { absent, notTags, put, tags, write } from './given.ts';
 
 const texts = fc.string({ unit: 'grapheme', maxLength: 12 });
@@ -37,6 +42,35 @@ test('a proposal comes back as it was, and its commitment is over the very bytes
   );
 });
 
+test('what a proposer knows of its own bytes is what everybody else reads in them', () => {
+  fc.assert(
+    fc.property(transactions, fc.boolean(), (proposal, transaction) => {
+      const asked = { ...proposal, transaction };
+      const { bytes, decoded } = encodeWrite(asked);
+      assert.deepEqual(bytes, encodeProposal(asked));
+      assert.deepEqual(decoded, decodeProposal(bytes));
+    }),
+  );
+});
+
+test('of texts that UTF-8 cannot hold a proposer knows nothing', () => {
+  const [half, key] = ['\ud800', 'k'];
+  const good = write(put('a', {}, tags('7')), { key });
+  const [one] = good.operations;
+  assert(one !== undefined && good.idempotency !== undefined);
+  assert.notEqual(encodeWrite(good).decoded, undefined);
+  const bad = [
+    { ...good, id: half },
+    { ...good, actor: half },
+    { ...good, idempotency: { ...good.idempotency, key: half } },
+    { ...good, operations: [{ ...one, collection: half }] },
+    { ...good, operations: [{ ...one, documentId: half }] },
+    { ...good, operations: [{ ...one, precondition: tags('7', half) }] },
+    { ...good, operations: [{ ...one, payload: one.payload.replace('"id"', `"id":"${half}","x"`) }] },
+  ];
+  for (const proposal of bad) assert.equal(encodeWrite(proposal).decoded, undefined);
+});
+
 test('a change of settings comes back as it was', () => {
   for (const settings of [{}, { depthMax: 5 }, { documentBytesMax: 2 ** 40, keysMax: 0, dedupeEntriesMax: 7 }]) {
     assert.deepEqual(decodeProposal(encodeProposal({ kind: 'settings', settings })), { kind: 'settings', settings });
@@ -46,7 +80,7 @@ test('a change of settings comes back as it was', () => {
 test('each proposal owns its bytes', () => {
   const first = encodeProposal(write(put('a')));
   const copy = first.slice();
-  encodeProposal(write(put('b', { text: 'x'.repeat(100_000) })));
+  for (const length of [10, 100, 60_000, 100_000]) encodeProposal(write(put('b', { text: 'x'.repeat(length) })));
   assert.deepEqual(first, copy);
 });
 
