@@ -12,11 +12,13 @@ export interface ReadAround {
 const filler = 0xff;
 /** What a kernel reads at once, and gives up as one. */
 const pageBytes = 4096;
+/** Where nothing of so much can be read not a sector failed, but the disk. No segment that is written to is smaller. */
+const deadBytes = 64 * 1024;
 
 /**
  * Reads what can be read: a disk that cannot give one sector fails every read that touches it, and the rest of the file
  * is as good as ever. What it does not give is as good as rotten. No place is given up after one attempt.
- * @throws DiskError where it gives nothing of many pages: not a sector failed then, but the disk
+ * @throws DiskError where it gives nothing of `deadBytes`
  */
 export async function readAround(file: DiskFile, offset: number, length: number): Promise<ReadAround> {
   try {
@@ -26,7 +28,7 @@ export async function readAround(file: DiskFile, offset: number, length: number)
     const end = Math.min(offset + length, await file.size());
     const bytes = Buffer.alloc(Math.max(0, end - offset), filler);
     const unreadableBytes = await readPages(file, offset, bytes);
-    if (unreadableBytes === bytes.byteLength && unreadableBytes > pageBytes) throw error;
+    if (unreadableBytes === bytes.byteLength && unreadableBytes >= deadBytes) throw error;
     return { bytes, failure: unreadableBytes > 0 ? error : undefined };
   }
 }
