@@ -116,7 +116,7 @@ export class Engine {
       return;
     }
     const until =
-      'All that was written can be read until this process ends, and after it only what stands before that.';
+      'All that was written can be read until this process ends; only what stands before that can be read, and backed up, after it.';
     const reason = `The log is damaged: ${error.message}. ${until}`;
     this.#options.observer.report('error', 'log-damaged', { reason });
     this.life.become('read-only', reason);
