@@ -1,6 +1,6 @@
 import { LoggosError } from '../base/errors.ts';
 import { encodeChosenValue, type Membership } from '../paxos/chosen-value.ts';
-import { type CoreInput, type CoreState, canPropose } from '../paxos/core.ts';
+import type { CoreInput, CoreState } from '../paxos/core.ts';
 import { pipelineWindow } from '../paxos/membership.ts';
 import { membershipRefusal } from '../paxos/membership-change.ts';
 import { noLeader } from './life.ts';
@@ -33,11 +33,11 @@ export class MembershipChange {
 
   /**
    * Proposes it, at a leader, and resolves when it rules.
-   * @throws LoggosError `membership-changing`: not now, or not so; `no-leader`: surely not done; `outcome-unknown`
+   * @throws LoggosError what `membershipRefusal` answers, or `no-leader`: surely not done; `outcome-unknown`: perhaps
    */
   propose(membership: Membership, deadline: number): Promise<void> {
     const refusal = this.#refusalOf(membership);
-    if (refusal !== undefined) return Promise.reject(new LoggosError('membership-changing', refusal));
+    if (refusal !== undefined) return Promise.reject(refusal);
     const done = Promise.withResolvers<void>();
     const instance = this.#core.leader.nextInstance;
     const value = encodeChosenValue({ kind: 'membership', membership });
@@ -66,8 +66,8 @@ export class MembershipChange {
     if (this.#change !== undefined) this.#end(outcomeUnknown(why));
   }
 
-  #refusalOf(membership: Membership): string | undefined {
-    if (this.#change !== undefined || !canPropose(this.#core)) return 'Another change is under way.';
+  #refusalOf(membership: Membership): LoggosError | undefined {
+    if (this.#change !== undefined) return new LoggosError('membership-changing', 'Another change is under way.');
     return membershipRefusal(this.#core, membership);
   }
 

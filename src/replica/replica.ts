@@ -143,7 +143,8 @@ export class Replica implements AppliedLog {
   /**
    * Changes one member of the group and resolves when the new membership rules.
    * @param deadline - on the monotonic clock, in milliseconds
-   * @throws LoggosError `no-leader`, `membership-changing`, `stopped`: surely not done; `outcome-unknown`: perhaps
+   * @throws LoggosError `no-leader`, `stopped`, `busy`, `membership-changing`, `not-caught-up`, `quorum-at-risk`,
+   * `wrong-cluster`, `invalid-parameter`: surely not done; `outcome-unknown`: perhaps
    */
   changeMembership(membership: Membership, deadline: number = Number.POSITIVE_INFINITY): Promise<void> {
     if (!this.isLeader) return Promise.reject(this.#engine.refusal());

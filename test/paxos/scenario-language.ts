@@ -130,7 +130,8 @@ function tick(world: PaxosWorld, who: string, count: number): void {
 function change(world: PaxosWorld, leader: number, kind: string, member: number): void {
   assert(kind === 'add' || kind === 'promote' || kind === 'remove', `a change is known: ${kind}`);
   const refusal = world.changeMembership(leader, kind, member);
-  if (refusal !== undefined) world.trace.push(`${leader} does not ${kind} ${member}: ${refusal}`);
+  if (refusal !== undefined)
+    world.trace.push(`${leader} does not ${kind} ${member}, ${refusal.code}: ${refusal.message}`);
 }
 
 function mark(world: PaxosWorld, replica: number, instance: number, text: string): void {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { LoggosError } from '../../src/base/errors.ts';
 import { ballotZero } from '../../src/paxos/ballot.ts';
 import { checkInvariants } from '../../src/paxos/check-invariants.ts';
 import { encodeChosenValue, type Membership, membershipIn } from '../../src/paxos/chosen-value.ts';
@@ -115,10 +116,10 @@ export class PaxosWorld {
   }
 
   /** @returns why the leader does not propose it, where it does not */
-  changeMembership(id: number, change: 'add' | 'promote' | 'remove', of: number): string | undefined {
+  changeMembership(id: number, change: 'add' | 'promote' | 'remove', of: number): LoggosError | undefined {
     const { core, isUp } = this.node(id);
     const newest = core.memberships.reigns.at(-1)?.membership;
-    if (!isUp || newest === undefined) return 'This replica does not lead.';
+    if (!isUp || newest === undefined) return new LoggosError('no-leader', 'This replica does not lead.');
     const member = { ...this.peerOf(of), incarnation: this.node(of).disk.incarnation };
     const others = newest.members.filter((one) => one.id !== of);
     const members =
