@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer';
+import { recordHeaderBytes } from '../../log/format.ts';
 import type { AcceptedInstance } from '../../paxos/messages.ts';
 import type { SeededRandom } from '../seeded-random.ts';
 import type { Machine } from '../world/machine.ts';
@@ -15,6 +16,9 @@ const looksMax = 1_000;
 /** How long those who know better are away afterwards; and a leader is without them, on average. */
 const awayMsMax = 5_000;
 const rashMs = 300;
+/** How often one copy of what the struck one promised rots with the vote; and how much of it says something. */
+const promiseChance = 0.4;
+const promiseBytes = 36;
 /** A shorter value may stand in the log by chance. */
 const valueBytesMin = 16;
 
@@ -104,7 +108,7 @@ export class RottenVotes {
     }
     coverage.reached('a vote rots that the next leader needs');
     witness.kill();
-    witness.disk.flipBit(place.path, (place.offset + this.#random.integer(value.byteLength)) * 8);
+    this.#rot(witness, place, value.byteLength);
     // Before the first cut is lifted: what the leader said across it stays unheard.
     const end = this.#cut([
       [leader.name, ...others],
@@ -112,6 +116,17 @@ export class RottenVotes {
     ]);
     rejoin?.();
     this.#room.scheduler.after(world, awayMsMax, 'rotten vote', 'together again', end);
+  }
+
+  /** Half of the time in the record's header, so that it cannot be told any more of what it was; a promise may rot too. */
+  #rot({ disk }: Machine<SimulatedReplica>, { path, offset }: { path: string; offset: number }, bytes: number): void {
+    const random = this.#random;
+    const from = random.chance(0.5) ? random.integer(bytes) : -1 - random.integer(recordHeaderBytes);
+    disk.flipBit(path, (offset + from) * 8);
+    const promises = disk.files().filter((file) => /[/]promise[.][ab]$/.test(file));
+    if (promises.length > 0 && random.chance(promiseChance)) {
+      disk.flipBit(random.pick(promises), random.integer(promiseBytes * 8));
+    }
   }
 
   #cut(groups: readonly (readonly string[])[]): () => void {
