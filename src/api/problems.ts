@@ -219,6 +219,12 @@ export const problems: Readonly<Record<ErrorCode, Problem>> = {
     title: 'This replica is not a member of the cluster',
     advice: 'Ask a member; join this replica again.',
   },
+  starting: {
+    status: 503,
+    title: 'This database is starting',
+    advice: 'It was surely not done. Try again; `/readyz?verbose` says how far it is.',
+    retryAfterSeconds: 1,
+  },
   stopped: {
     status: 503,
     title: 'This database has stopped',

@@ -42,6 +42,7 @@ export type ErrorCode =
   | 'position-not-reached'
   | 'log-damaged'
   | 'not-a-member'
+  | 'starting'
   | 'stopped'
   | 'no-room'
   | 'range-not-satisfiable'

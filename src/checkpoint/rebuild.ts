@@ -31,6 +31,8 @@ export interface RebuildOptions {
   readonly machines: readonly FilesMachine[];
   /** Once it is aborted, the rebuild ends soon with its reason, and what it has copied is gone. */
   readonly signal?: AbortSignal;
+  /** Called again and again while a snapshot is copied. */
+  readonly onProgress?: (doneBytes: number, totalBytes: number) => void;
   /** Opens the log as a boot from a checkpoint at that instance would. */
   openLog(checkpointInstance: number): Promise<RebuildLog>;
 }
@@ -117,6 +119,7 @@ async function installCandidate(options: RebuildOptions, { directory, sealed }: 
     await copySnapshot(disk, directory, incoming, (bytes) => {
       signal?.throwIfAborted();
       doneBytes += bytes;
+      options.onProgress?.(doneBytes, totalBytes);
       const percent = Math.floor((100 * doneBytes) / Math.max(1, totalBytes));
       if (percent < told + progressEvery) return;
       told = percent;

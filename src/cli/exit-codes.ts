@@ -9,6 +9,7 @@ export const exitCodes = { done: 0, failed: 1, usage: 2, defect: 70, tryAgain: 7
 const tryAgainCodes: ReadonlySet<string> = new Set([
   'directory-locked',
   'no-leader',
+  'starting',
   'busy',
   'position-not-reached',
   'too-many-requests',

@@ -7,6 +7,11 @@ export type Deadline = number;
 /** One database as the REST interface needs it; `server/` puts it together. */
 export interface Database {
   readonly name: string;
+  /**
+   * Of one that stands in for a database that is being opened: resolves, and never rejects, when another has taken its
+   * place.
+   */
+  readonly opened?: Promise<void>;
   readonly read: DocumentReader;
   /** Keys, depth and bytes as the replicated settings have them. */
   readonly limits: { readonly documentBytesMax: number; readonly keysMax: number; readonly depthMax: number };

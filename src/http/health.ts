@@ -3,7 +3,7 @@ import { healthQuery } from '../api/cluster.ts';
 import { mediaTypes } from '../api/headers.ts';
 import { LoggosError } from '../base/errors.ts';
 import type { Answer, Answering } from './answer.ts';
-import type { Database } from './database.ts';
+import type { Database, Deadline } from './database.ts';
 import type { HttpServices } from './http-services.ts';
 import { otherMethods } from './methods.ts';
 import { parseQuery, requireNoQuery } from './query.ts';
@@ -54,13 +54,25 @@ export function healthRoutes(
   /** Until a linearizable read would be answered; the checks below say where that did not come about. */
   async function waitForAll(request: Request): Promise<void> {
     const deadline = deadlineOf(request, services);
-    for (const database of databases.values()) {
+    for (const name of databases.keys()) {
       try {
-        await database.linearizable(deadline);
+        await opened(name, deadline);
+        await databases.get(name)?.linearizable(deadline);
       } catch (error) {
         if (!(error instanceof LoggosError)) throw error;
       }
     }
+  }
+
+  /** Until another than a stand-in answers for a database, or the deadline. */
+  async function opened(name: string, deadline: Deadline): Promise<void> {
+    const { opened } = databases.get(name) ?? {};
+    if (opened === undefined) return;
+    const { clock } = services;
+    const over = Promise.withResolvers<void>();
+    const cancel = clock.after(Math.max(0, deadline - clock.monotonic()), over.resolve);
+    await Promise.race([opened, over.promise]);
+    cancel();
   }
 
   async function scrape(request: Request): Promise<Answer> {

@@ -19,6 +19,7 @@ import { documentVersionRoutes } from './document-versions.ts';
 import { addDocumentRoutes } from './documents.ts';
 import { eventRoutes } from './events.ts';
 import { healthRoutes } from './health.ts';
+import { asksForStream, HeldStreams } from './held-streams.ts';
 import { hostCheck } from './host-check.ts';
 import type { HttpServices } from './http-services.ts';
 import { openApiRoutes } from './openapi.ts';
@@ -67,6 +68,7 @@ export function createHttpApp(options: HttpAppOptions): HttpApp {
   app.enable('strict routing');
 
   const streams = new StreamCount(settings.streamsMax);
+  const held = new HeldStreams(streams);
   const feeds = new Set<AppliedFeed>();
   const handlers = new WeakMap<Database, RequestHandler>();
   let isClosed = false;
@@ -81,13 +83,16 @@ export function createHttpApp(options: HttpAppOptions): HttpApp {
     return handler;
   };
 
-  app.use('/v1/databases/:database', (request, response, next) => {
+  const serveDatabase = (request: Request, response: Response, next: NextFunction): void => {
     const database = databases.get(String(request.params.database));
     // A database itself is created and dropped by a later version.
     if (request.path === '/') next();
     else if (database === undefined) next(new LoggosError('not-found', 'there is no such database'));
-    else handlerOf(database)(request, response, next);
-  });
+    else if (database.opened !== undefined && asksForStream(request, request.url)) {
+      held.hold(response, database.opened).then(() => serveDatabase(request, response, next), next);
+    } else handlerOf(database)(request, response, next);
+  };
+  app.use('/v1/databases/:database', serveDatabase);
   const answer = answering(services);
   app.use(healthRoutes(databases, metrics, services, answer));
   app.use(openApiRoutes(version, answer));
@@ -116,6 +121,11 @@ export function createHttpApp(options: HttpAppOptions): HttpApp {
       app(request, response);
       return;
     }
+    if (main.opened !== undefined && asksForStream(request, url.slice(mainPath.length))) {
+      const refuse = (error: unknown): void => answerProblem(error, request, response);
+      held.hold(response, main.opened).then(() => serve(request, response), refuse);
+      return;
+    }
     // Straight to its routes: the app and a mount in it would cost as much as parsing the body.
     request.originalUrl = url;
     request.baseUrl = mainPath;
@@ -137,6 +147,7 @@ export function createHttpApp(options: HttpAppOptions): HttpApp {
     },
     closeStreams() {
       isClosed = true;
+      held.close();
       for (const feed of feeds) feed.close();
     },
   };

@@ -38,7 +38,8 @@ export function answeringProblems(services: HttpServices) {
       return;
     }
     const headers: Record<string, string | number> = { ...answer.headers };
-    if (database !== undefined) {
+    // One that was never open here knows no position yet.
+    if (database !== undefined && database.read.histories.length > 0) {
       headers[responseHeaders.position] ??= database.read.position;
       headers[responseHeaders.history] = presentHistory(database);
     }

@@ -7,6 +7,7 @@ import { digestInterval } from '../documents/store/schema.ts';
 import type { Log, LogRecord } from '../log/log.ts';
 import { decodeChosenValue } from '../paxos/chosen-value.ts';
 import type { MachineValue } from '../statemachine/state-machine.ts';
+import type { BootProgress } from './boot-progress.ts';
 
 const readCountMax = 256;
 const readBytesMax = 4 * 1024 * 1024;
@@ -27,11 +28,13 @@ export async function catchUp(options: {
   readonly observer: Observer;
   /** Once it is aborted, it ends with its reason after what it last committed. */
   readonly signal?: AbortSignal;
+  readonly progress?: BootProgress | undefined;
 }): Promise<void> {
-  const { store, log, group, chosenTo, observer, signal } = options;
+  const { store, log, group, chosenTo, observer, signal, progress } = options;
   const head = await store.open();
   try {
     let done = head.state.instance;
+    progress?.at(() => ({ phase: 'catching-up', done, total: chosenTo }));
     let told = done;
     let bytes = 0;
     observer.report('warn', 'checkpoint-catching-up', { instance: done, chosenTo });

@@ -1,25 +1,32 @@
-import { LoggosError } from '../base/errors.ts';
+import type { LoggosError } from '../base/errors.ts';
 import type { DocumentReader } from '../documents/document-reader.ts';
 import { defaultSettings } from '../documents/machine/settings.ts';
 import type { Database } from '../http/database.ts';
 
+export interface Refusal {
+  readonly name: string;
+  /** Why everything about data is refused now. */
+  readonly refusal: () => LoggosError;
+  /** The same for `/readyz?verbose`. */
+  readonly check: () => { readonly name: string; readonly detail: string };
+  /** Where the database stood when it was last open; absent: it was not. */
+  readonly last?: Pick<DocumentReader, 'position' | 'appliedInstance' | 'histories'> | undefined;
+  /** Of one that is being opened: resolves when another stands in its place. */
+  readonly opened?: Promise<void>;
+}
+
 /**
- * Stands in for a database whose checkpoint is damaged: everything about data is refused with `checkpoint-damaged`, and
- * the process lives on, so that whoever asks is told instead of finding nobody.
- * @param what - why, for the log and `/readyz?verbose`
- * @param last - where the database stood when it was last open; absent: it was not
+ * Stands in for a database that is not open, because it is only starting or because its checkpoint is damaged: everything
+ * about data is refused, and the process lives on, so that whoever asks is told instead of finding nobody.
  */
-export function refusingDatabase(
-  name: string,
-  what: string,
-  last?: Pick<DocumentReader, 'position' | 'appliedInstance' | 'histories'>,
-): Database {
+export function refusingDatabase({ name, refusal, check, last, opened }: Refusal): Database {
   const refuse = (): never => {
-    throw new LoggosError('checkpoint-damaged', what);
+    throw refusal();
   };
   const refuseLater = async (): Promise<never> => refuse();
   return {
     name,
+    ...(opened === undefined ? {} : { opened }),
     limits: defaultSettings,
     read: {
       position: last?.position ?? 0,
@@ -42,7 +49,7 @@ export function refusingDatabase(
     checkpointReached: refuseLater,
     checkpoint: { status: refuseLater, configure: refuseLater, digest: refuseLater },
     snapshots: { create: refuseLater, list: refuseLater, remove: refuseLater, open: refuseLater },
-    readiness: () => [{ name: 'checkpoint', ok: false, detail: what }],
+    readiness: () => [{ ...check(), ok: false }],
     cluster: refuse,
   };
 }

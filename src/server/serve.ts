@@ -46,14 +46,18 @@ export async function serve(configuration: Configuration): Promise<number> {
     const { data, replica } = configuration;
     const identity = await openIdentity(disk, data, replica, { random: systemRandom, observer });
     const parts = { name: 'main', configuration, identity, observer, metrics };
-    const opening = SupervisedDatabase.open({ ...parts, onFatal: fatal });
-    const running = await Promise.race([opening, stopped]);
-    if (typeof running === 'string') return leave('boot', observer);
+    const database = new SupervisedDatabase({ ...parts, onFatal: fatal });
+    const front = await openFront(configuration, database, metrics, observer);
     let isClosed = false;
     try {
-      await answer(configuration, running, metrics, observer, stopped);
+      const opening = database.open();
+      const signalled = await Promise.race([opening, stopped]);
+      if (signalled !== undefined) return leave('boot', observer);
+      greet(front.url, data);
+      observer.report('info', 'stopping', { signal: await stopped });
     } finally {
-      isClosed = await running.stop();
+      await front.close(() => database.beginStop());
+      isClosed = await database.stop();
     }
     return isClosed ? 0 : leave('recovery', observer);
   } finally {
@@ -62,7 +66,7 @@ export async function serve(configuration: Configuration): Promise<number> {
 }
 
 /**
- * A boot and a recovery may replay for minutes, and nobody is answered meanwhile: it is left as a crash would leave it,
+ * A boot and a recovery may replay for minutes, and nothing is served meanwhile: it is left as a crash would leave it,
  * which every start copes with. The lock goes with the process, not before: what is left still writes.
  */
 function leave(during: 'boot' | 'recovery', observer: Observer): never {
@@ -70,17 +74,23 @@ function leave(during: 'boot' | 'recovery', observer: Observer): never {
   process.exit(0);
 }
 
-/** Serves REST until the stop is asked for, then lets requests in flight end. */
-async function answer(
+/** What answers REST. */
+interface Front {
+  readonly url: string;
+  /** Takes no more requests, calls `isClosing`, and resolves when those in flight have ended or their time is over. */
+  close(isClosing: () => void): Promise<void>;
+}
+
+/** Answers from the first moments on, so that whoever asks during a long boot is told how far it is. */
+async function openFront(
   configuration: Configuration,
-  running: SupervisedDatabase,
+  { databases }: SupervisedDatabase,
   metrics: Metrics,
   observer: Observer,
-  stopped: Promise<string>,
-): Promise<void> {
+): Promise<Front> {
   const { deadline, hosts, insecure, http, stopWithin, connectionsPerAddress: perAddressMax } = configuration;
   const app = createHttpApp({
-    databases: running.databases,
+    databases,
     settings: {
       ...defaultHttpSettings,
       deadlineMs: deadline,
@@ -98,13 +108,16 @@ async function answer(
   metrics.gauge('http_open_streams', 'Event streams and long polls that are open.', () => app.openStreams);
   const server = createHttpServer(app, { ...defaultServerLimits, perAddressMax });
   const url = await listen(server, http);
+  observer.report('info', 'listening', { url });
   if (insecure) observer.report('warn', 'open-to-all', { url });
-  greet(url, configuration.data);
-  const signal = await stopped;
-  observer.report('info', 'stopping', { signal });
-  app.closeStreams();
-  running.beginStop();
-  await closeServer(server, stopWithin);
+  return {
+    url,
+    close: async (isClosing) => {
+      app.closeStreams();
+      isClosing();
+      await closeServer(server, stopWithin);
+    },
+  };
 }
 
 function greet(url: string, data: string): void {

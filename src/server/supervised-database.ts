@@ -9,13 +9,14 @@ import type { Database } from '../http/database.ts';
 import { systemClock } from '../system/clock.ts';
 import { PoolDisk } from '../system/pool-disk.ts';
 import { WorkerDisk } from '../system/worker-disk.ts';
+import { BootProgress } from './boot-progress.ts';
 import { closedDocuments } from './closed-documents.ts';
 import { openDatabaseLog } from './database-log.ts';
 import { type OpenDatabaseOptions, openDatabase, type RunningDatabase } from './open-database.ts';
 import { refusingDatabase } from './refusing-database.ts';
 import { verifyInWorker } from './verify-in-worker.ts';
 
-export type SupervisedOptions = Omit<OpenDatabaseOptions, 'onDamaged' | 'stopping'>;
+export type SupervisedOptions = Omit<OpenDatabaseOptions, 'onDamaged' | 'stopping' | 'progress'>;
 
 /** One boot does not rebuild more often: what is still damaged then is more than a checkpoint. */
 const rebuildsMax = 2;
@@ -23,10 +24,11 @@ const rebuildsMax = 2;
 const recoveryStopMs = 2_000;
 
 /**
- * One database and what becomes of it when its checkpoint turns out to be damaged, at a boot or later. Nothing of it is
- * served any more; damage is noted durably; the database is stopped, its checkpoint rebuilt from the newest snapshot
- * that is whole and the log, and opened again, all inside the process. Where that cannot be, it refuses everything and
- * says what to do: no boot fails for it, so nothing loops.
+ * One database from the first moment on, and what becomes of it when its checkpoint turns out to be damaged, at a boot
+ * or later. As long as it is not open everybody is told so. Of one that is damaged nothing is served any more; damage is
+ * noted durably; the database is stopped, its checkpoint rebuilt from the newest snapshot that is whole and the log, and
+ * opened again, all inside the process. Where that cannot be, it refuses everything and says what to do: no boot fails
+ * for it, so nothing loops.
  */
 export class SupervisedDatabase {
   /** What is served, by name; its one entry changes. */
@@ -36,16 +38,23 @@ export class SupervisedDatabase {
   #running: RunningDatabase | undefined;
   #recovery: Promise<void> = Promise.resolve();
   readonly #stopping = new AbortController();
+  #progress = new BootProgress();
+  #opened = Promise.withResolvers<void>();
 
-  private constructor(options: SupervisedOptions) {
+  constructor(options: SupervisedOptions) {
     this.#options = options;
+    const { name } = options;
+    const check = () => ({ name: 'boot', detail: this.#progress.detail });
+    const refusal = () => this.#progress.refusal();
+    this.databases.set(name, refusingDatabase({ name, refusal, check, opened: this.#opened.promise }));
   }
 
-  /** @throws LoggosError where it cannot start for another reason than a damaged checkpoint */
-  static async open(options: SupervisedOptions): Promise<SupervisedDatabase> {
-    const supervised = new SupervisedDatabase(options);
-    await supervised.#open();
-    return supervised;
+  /**
+   * Resolves when it is open, or refuses everything for good.
+   * @throws LoggosError where it cannot start for another reason than a damaged checkpoint
+   */
+  open(): Promise<void> {
+    return this.#open();
   }
 
   /** Gives up what may take long: seals, verifications, a rebuild. `stop` follows. */
@@ -80,10 +89,13 @@ export class SupervisedDatabase {
   async #open(): Promise<void> {
     for (let rebuilds = 0; ; rebuilds++) {
       const damage = (await this.#knownDamage()) ?? (await this.#openOrDamage());
-      if (damage === undefined) return;
+      if (damage === undefined) break;
       const rebuilt = rebuilds < rebuildsMax ? await this.#rebuild(damage) : undefined;
-      if (rebuilt?.done !== true) return this.#refuse(damage, rebuilt?.newestWholeSnapshot);
+      if (rebuilt?.done === true) continue;
+      this.#refuse(damage, rebuilt?.newestWholeSnapshot);
+      break;
     }
+    this.#opened.resolve();
   }
 
   /** Opens it, or says what is damaged, which is then noted. */
@@ -95,6 +107,7 @@ export class SupervisedDatabase {
       const running = await openDatabase({
         ...this.#options,
         stopping: this.#stopping.signal,
+        progress: this.#progress,
         onDamaged: (what) => void handedOver.promise.then((database) => this.#onDamaged(database, what)),
       });
       this.#running = running;
@@ -140,7 +153,18 @@ export class SupervisedDatabase {
     if (this.#isStopping || this.#running !== running) return;
     this.#running = undefined;
     const { name, onFatal } = this.#options;
-    this.databases.set(name, refusingDatabase(name, what, running.database.read));
+    this.#progress = new BootProgress();
+    this.#opened = Promise.withResolvers();
+    this.databases.set(
+      name,
+      refusingDatabase({
+        name,
+        refusal: () => new LoggosError('checkpoint-damaged', what),
+        check: () => ({ name: 'checkpoint', detail: `${what} ${this.#progress.detail}` }),
+        last: running.database.read,
+        opened: this.#opened.promise,
+      }),
+    );
     this.#recovery = this.#recover(running, what).catch((error: unknown) => {
       if (!this.#isStopping) onFatal(error);
     });
@@ -169,6 +193,7 @@ export class SupervisedDatabase {
         clusterId: identity.clusterId,
         machines: [closedDocuments(verifyInWorker)],
         signal: this.#stopping.signal,
+        onProgress: (done, total) => this.#progress.at(() => ({ phase: 'rebuilding', done, total })),
         openLog: (checkpointInstance) => this.#openLog(checkpointInstance),
       });
     } catch (error) {
@@ -211,9 +236,15 @@ export class SupervisedDatabase {
     // Clients read it too, and where the data lies is not theirs to know.
     const advice = adviceFrom('<data>');
     const last = this.databases.get(name)?.read;
+    const what = `${damage} No snapshot and log here can rebuild it: ${advice}.`;
     this.databases.set(
       name,
-      refusingDatabase(name, `${damage} No snapshot and log here can rebuild it: ${advice}.`, last),
+      refusingDatabase({
+        name,
+        refusal: () => new LoggosError('checkpoint-damaged', what),
+        check: () => ({ name: 'checkpoint', detail: what }),
+        last,
+      }),
     );
   }
 }

@@ -72,7 +72,7 @@ test('damage in the middle of the log above the checkpoint: reads up to it, refu
   await damageMarker(join(server.data, main, 'log'), markerOf(10));
   const segments: string[] = [];
   for (let boot = 0; boot < 2; boot++) {
-    await server.start(30_000, '/livez');
+    await server.startRefusing();
     for (const n of [1, 5, 9]) {
       const answer = await request(`${server.url}/v1/documents/things/t${n}?consistency=local`);
       assert.equal(answer.status, 200, `t${n}: ${answer.text}`);
@@ -101,7 +101,7 @@ test('damage in the middle of the log above the checkpoint: reads up to it, refu
   }
   assert.equal(segments[1], segments[0], 'a start of a damaged log leaves no segment behind');
   // The way out that the refusal names.
-  await server.start(30_000, '/livez');
+  await server.startRefusing();
   const directory = await temporaryDirectory(context);
   const backup = join(directory, 'backup.tar');
   const made = await loggos('backup', '--url', server.url, '--to', backup);
@@ -146,7 +146,7 @@ test('one damaged promise file is mended from the other; with both lost the repl
   await server.kill();
   await writeFile(join(log, 'promise.a'), 'damaged');
   await writeFile(join(log, 'promise.b'), 'damaged');
-  await server.start(30_000, '/livez');
+  await server.startRefusing();
   const write = await request(`${server.url}/v1/documents/things/t6`, { method: 'PUT', body: '{}' });
   assert.equal(write.status, 503, write.text);
   const read = await request(`${server.url}/v1/documents/things/t5?consistency=local`);
@@ -168,7 +168,7 @@ test('rot in a row of the checkpoint is never served', async (context) => {
     await writeFile(file, bytes);
   }
   for (let boot = 0; boot < 2; boot++) {
-    await server.start(30_000, '/livez');
+    await server.startRefusing();
     const answer = await request(`${server.url}/v1/documents/things/t5`);
     if (answer.status === 200)
       assert.deepEqual(JSON.parse(answer.text), { marker: markerOf(5) }, 'rebuilt, or refused');
@@ -207,7 +207,7 @@ test('rot in a sealed history file is never served and fails verify', async (con
     bytes[offset] = (bytes[offset] ?? 0) ^ 0x10;
   }
   await writeFile(first, bytes);
-  await server.start(30_000, '/livez');
+  await server.startRefusing();
   const after = await request(`${server.url}/v1/events?after=5000&limit=100`);
   assert(after.status >= 500 || after.text === before.text, after.text.slice(0, 300));
   assert.doesNotMatch(after.text, /\/tmp|\.ts\b/);

@@ -186,7 +186,7 @@ test('rebuilt from the newest whole snapshot and the log behind it; without both
     await writeFile(file, bytes);
   }
   for (let boot = 0; boot < 2; boot++) {
-    await server.start(30_000, '/livez');
+    await server.startRefusing();
     assert.match(server.output, /restore the newest backup/);
     assert.equal((await request(`${server.url}/readyz`)).status, 503);
     for (const path of ['documents/things/t1', 'documents/things/t1?consistency=local', 'events', 'documents/things']) {
@@ -272,7 +272,7 @@ test('a checkpoint without a base or a log behind it is not rebuilt into less th
   assert.equal((await loggos('restore', backup, '--data', copy.data)).code, 0);
   // A restored directory has no snapshot, and its log begins after the backup.
   await rm(join(await machineOf(copy), 'documents.sqlite'));
-  await copy.start(30_000, '/livez');
+  await copy.startRefusing();
   assert.equal((await request(`${copy.url}/v1/documents/things/t1`)).status, 503);
   assert.ok(existsSync(join(await machineOf(copy), 'history')), 'what is left is left alone');
 });
@@ -302,7 +302,7 @@ test('a checkpoint that is gone below a log that begins later is refused, never 
 });
 
 async function isRefused(server: ServerProcess): Promise<void> {
-  await server.start(30_000, '/livez');
+  await server.startRefusing();
   for (const path of ['documents/things/t1', 'documents/things/t1?consistency=local', 'documents/things']) {
     const answer = await request(`${server.url}/v1/${path}`);
     assert.equal(answer.status, 503, `${path}: ${answer.text}`);

@@ -3,6 +3,7 @@ import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { nanoid } from 'nanoid';
 import type { Observer } from '../../src/base/observer.ts';
+import type { Database } from '../../src/http/database.ts';
 import { createHttpApp, type HttpApp } from '../../src/http/http-app.ts';
 import { createHttpServer, defaultServerLimits, type ServerLimits } from '../../src/http/http-server.ts';
 import { defaultHttpSettings, type HttpSettings } from '../../src/http/http-services.ts';
@@ -29,6 +30,8 @@ export interface Report {
 /** The REST interface on a loopback port, over a database in memory. */
 export class RestServer {
   readonly database = new InMemoryDatabase();
+  /** What is served: one may take the place of another. */
+  readonly databases = new Map<string, Database>([['main', this.database]]);
   readonly app: HttpApp;
   readonly reports: Report[] = [];
   readonly counters = new Map<string, number>();
@@ -41,7 +44,7 @@ export class RestServer {
       measure: () => {},
     };
     this.app = createHttpApp({
-      databases: new Map([['main', this.database]]),
+      databases: this.databases,
       settings: { ...defaultHttpSettings, deadlineMs: 300, ...settings },
       clock: systemClock,
       random: systemRandom,

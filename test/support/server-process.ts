@@ -99,6 +99,17 @@ export class ServerProcess {
     throw new Error(`the server was not ready in ${timeoutMs} ms:\n${this.#output}`);
   }
 
+  /** As `start`, where it may refuse: resolves when its database is open, or will not be. */
+  async startRefusing(timeoutMs = 30_000): Promise<void> {
+    this.spawn();
+    await this.ready(timeoutMs, '/livez');
+    for (const until = Date.now() + timeoutMs; ; await new Promise((resolve) => setTimeout(resolve, 20))) {
+      const { text } = await request(`${this.url}/readyz?verbose`);
+      if (!text.includes('booting')) return;
+      assert(Date.now() < until, `the boot was not over in ${timeoutMs} ms:\n${this.#output}`);
+    }
+  }
+
   /** Starts it without waiting. */
   spawn(): void {
     assert(this.#process === undefined, 'one process at a time');

@@ -1,0 +1,132 @@
+import assert from 'node:assert/strict';
+import { get, type IncomingMessage } from 'node:http';
+import { type TestContext, test } from 'node:test';
+import type { HttpSettings } from '../../src/http/http-services.ts';
+import { BootProgress } from '../../src/server/boot-progress.ts';
+import { refusingDatabase } from '../../src/server/refusing-database.ts';
+import { RestServer } from './rest-server.ts';
+
+/** A server whose database is being opened until `open` is called. */
+async function startingServer(context: TestContext, settings: Partial<HttpSettings> = {}) {
+  const server = await RestServer.start(settings);
+  context.after(() => server.stop());
+  const progress = new BootProgress();
+  const opened = Promise.withResolvers<void>();
+  const standIn = refusingDatabase({
+    name: 'main',
+    refusal: () => progress.refusal(),
+    check: () => ({ name: 'boot', detail: progress.detail }),
+    opened: opened.promise,
+  });
+  server.databases.set('main', standIn);
+  const open = (): void => {
+    server.databases.set('main', server.database);
+    opened.resolve();
+  };
+  return { server, progress, open };
+}
+
+/** Asks for a stream; the head of its answer once it comes. */
+function stream(server: RestServer, path: string, accept = 'text/event-stream') {
+  const answered = Promise.withResolvers<IncomingMessage>();
+  const request = get(`${server.url}${path}`, { headers: { accept }, agent: false }, answered.resolve);
+  request.on('error', answered.reject);
+  return { answered: answered.promise, request };
+}
+
+const soon = (): Promise<'nothing'> => new Promise((resolve) => setTimeout(() => resolve('nothing'), 100));
+
+test('while a database is opened everything about data is refused as surely not done, with Retry-After', async (context) => {
+  const { server, progress, open } = await startingServer(context);
+  progress.at(() => ({ phase: 'replaying', done: 1_200, total: 90_000 }));
+  const requests: [string, string, string?][] = [
+    ['GET', '/v1/documents/c/d'],
+    ['GET', '/v1/documents/c/d?consistency=local'],
+    ['PUT', '/v1/documents/c/d', '{}'],
+    ['GET', '/v1/documents/c'],
+    ['GET', '/v1/events'],
+    ['GET', '/v1/checkpoint'],
+    ['GET', '/v1/cluster'],
+    ['GET', '/v1/snapshots'],
+    ['GET', '/v1/databases/main/documents/c/d'],
+  ];
+  for (const [method, path, body] of requests) {
+    const reply = await server.send(method, path, body === undefined ? {} : { body });
+    assert.equal(reply.status, 503, `${method} ${path}: ${reply.text}`);
+    const { code, type, phase, done, total, detail } = reply.json;
+    assert.deepEqual([code, type, phase, done, total], ['starting', '/problems/starting', 'replaying', 1_200, 90_000]);
+    assert.match(detail, /^Booting: replaying the log, in instances: 1200 of 90000\. It was surely not done\./);
+    assert.equal(reply.headers['retry-after'], '1');
+    assert.equal(reply.headers['loggos-position'], undefined, 'no position is known yet');
+  }
+  open();
+  assert.equal((await server.send('PUT', '/v1/documents/c/d', { body: '{}' })).status, 201);
+});
+
+test('health tells a boot from what is broken, and how far it is', async (context) => {
+  const { server, progress, open } = await startingServer(context);
+  assert.equal((await server.send('GET', '/livez')).status, 200);
+  assert.equal((await server.send('GET', '/metrics')).status, 200);
+  for (const probe of ['readyz', 'healthz']) {
+    const brief = await server.send('GET', `/${probe}`);
+    assert.deepEqual([brief.status, brief.text, brief.headers['retry-after']], [503, 'not ready\n', '1']);
+  }
+  const first = await server.send('GET', '/readyz?verbose');
+  assert.equal(first.text, '[-]main.boot failed: booting: opening the checkpoint and the log\nreadyz failed\n');
+  progress.at(() => ({ phase: 'rebuilding', done: 5, total: 10 }));
+  const later = await server.send('GET', '/readyz?verbose');
+  assert.match(later.text, /booting: rebuilding the checkpoint, in bytes of the snapshot: 5 of 10\n/);
+  // One that waits to be level is answered as soon as it is.
+  const level = server.send('GET', '/readyz?sync', { headers: { 'Loggos-Deadline': '10s' } });
+  const late = await server.send('GET', '/readyz?sync', { headers: { 'Loggos-Deadline': '50ms' } });
+  assert.equal(late.status, 503);
+  open();
+  assert.equal((await level).status, 200);
+});
+
+test('a stream that comes during the boot is held and begins when it is over: EventSource gives up on an error', async (context) => {
+  const { server, open } = await startingServer(context);
+  server.databases.set('other', server.database);
+  assert.equal((await server.send('PUT', '/v1/databases/other/documents/c/d', { body: '{}' })).status, 201);
+  const held = [
+    stream(server, '/v1/events'),
+    stream(server, '/v1/events?after=0', 'application/x-ndjson'),
+    stream(server, '/v1/databases/main/events'),
+  ];
+  assert.equal(await Promise.race([soon(), ...held.map(({ answered }) => answered)]), 'nothing');
+  assert.equal(server.app.openStreams, 3, 'they count as the streams that they will be');
+  open();
+  for (const { answered, request } of held) {
+    const answer = await answered;
+    assert.equal(answer.statusCode, 200);
+    let text = '';
+    for await (const chunk of answer) {
+      text += chunk;
+      if (text.includes('"position":1,')) break;
+    }
+    request.destroy();
+  }
+});
+
+test('held streams are bounded, forgotten when their client goes, and refused at a stop', async (context) => {
+  const { server } = await startingServer(context, { streamsMax: 2 });
+  const [one, two] = [stream(server, '/v1/events'), stream(server, '/v1/events')];
+  await until(() => server.app.openStreams === 2);
+  const third = await (await stream(server, '/v1/events').answered).toArray();
+  assert.equal(JSON.parse(third.join('')).code, 'busy');
+  one.answered.catch(() => undefined);
+  one.request.destroy();
+  await until(() => server.app.openStreams === 1);
+  server.app.closeStreams();
+  const refused = await two.answered;
+  assert.equal(refused.statusCode, 503);
+  assert.equal(JSON.parse((await refused.toArray()).join('')).code, 'stopped');
+  assert.equal(server.app.openStreams, 0);
+});
+
+async function until(holds: () => boolean): Promise<void> {
+  for (const end = Date.now() + 5_000; !holds(); ) {
+    assert.ok(Date.now() < end);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
