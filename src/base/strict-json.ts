@@ -20,13 +20,30 @@ const ascii = new TextDecoder('latin1');
  * bytes, `pointer` names the value or key
  */
 export function parseStrictJson(bytes: Uint8Array, limits: JsonLimits): unknown {
+  return readStrictJson(bytes, limits).value;
+}
+
+/** A value, and the text it came as. */
+export interface ReadJson {
+  readonly value: unknown;
+  readonly text: string;
+  /** Whether `text` is what `printJson` makes of the value; where it cannot be told without printing: false. */
+  readonly isCompact: boolean;
+}
+
+/** As `parseStrictJson`, for who keeps the text: most clients send it as it is stored. */
+export function readStrictJson(bytes: Uint8Array, limits: JsonLimits): ReadJson {
   const text = decodeUtf8(bytes);
+  isCompact = true;
   const keyCount = scan(bytes, limits);
   const value: unknown = JSON.parse(text);
   // Duplicates vanish in `JSON.parse`, and what they held with them: they are there exactly where the counts differ.
   if (keyCount > 0 && countKeys([value]) !== keyCount) throw duplicateKey(bytes);
-  return value;
+  return { value, text, isCompact };
 }
+
+/** Of the text that is scanned: nothing has come so far that is printed in another form. */
+let isCompact = true;
 
 /** The compact text that is stored and answered: −0 is printed as 0, keys stand as JavaScript orders them. */
 export function printJson(value: unknown): string {
@@ -127,6 +144,7 @@ function skipSpace(bytes: Uint8Array, start: number): number {
     // Compact JSON has none.
     if (byte > 0x20) return at;
     if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) return at;
+    isCompact = false;
     at++;
   }
 }
@@ -135,6 +153,9 @@ function skipSpace(bytes: Uint8Array, start: number): number {
 function scanKey(bytes: Uint8Array, start: number): number {
   if (bytes[start] !== quote) throw syntax(bytes, start);
   const end = scanString(bytes, start);
+  const first = bytes[start + 1] ?? 0;
+  // JavaScript puts keys that are indexes before the others.
+  if (first >= zero && first <= nine) isCompact = false;
   // An escape makes a text at most six times as long: `__proto__` has 9 characters.
   if (end - start - 2 >= 9 && end - start - 2 <= 54 && isProtoKey(bytes, start, end)) {
     throw new LoggosError('key-not-allowed', 'The key "__proto__" is not allowed.', {
@@ -166,6 +187,7 @@ function scanString(bytes: Uint8Array, start: number): number {
     const byte = bytes[at];
     if (byte === quote) return at + 1;
     if (byte !== backslash) throw syntax(bytes, at);
+    isCompact = false;
     at = scanEscape(bytes, at);
   }
 }
@@ -244,6 +266,9 @@ function scanNumber(bytes: Uint8Array, start: number): number {
   }
   // Short ones need no second look: 15 digits are exact, and without an exponent 300 digits are a finite double, not 0.
   const length = at - start;
+  // Only of a plain integer is it plain to see that it is printed so.
+  if (!digitsOnly || exponent || length > 15 || (bytes[start] === minus && bytes[start + 1] === zero))
+    isCompact = false;
   if (!exponent && length <= (digitsOnly ? 15 : 300)) return at;
   const literal = ascii.decode(bytes.subarray(start, at));
   if (!isHeldByDouble(literal, digitsOnly && !exponent)) {

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { mediaTypes } from '../api/headers.ts';
-import { parseStrictJson } from '../base/strict-json.ts';
+import { type ReadJson, readStrictJson } from '../base/strict-json.ts';
 import type { Database } from './database.ts';
 import { ClientGone, Refusal } from './refusal.ts';
 
@@ -52,8 +52,13 @@ export function tooLarge(bytesMax: number): Refusal {
 
 /** The value of a JSON body, by the strict door. */
 export function parseBody(bytes: Uint8Array, database: Database): unknown {
+  return readJsonBody(bytes, database).value;
+}
+
+/** As `parseBody`, with the text that it came as. */
+export function readJsonBody(bytes: Uint8Array, database: Database): ReadJson {
   if (bytes.length === 0) throw new Refusal('malformed-json', 'the body is empty');
-  return parseStrictJson(bytes, database.limits);
+  return readStrictJson(bytes, database.limits);
 }
 
 /** The media type of a body in lower case; undefined where none is given. A charset must be UTF-8. */

@@ -5,9 +5,9 @@ import type { DocumentVersion } from '../documents/document-reader.ts';
 import { tagOf } from '../documents/machine/row.ts';
 import { printTime } from '../documents/machine/utc-time.ts';
 import type { Answer, Answering } from './answer.ts';
-import { parseBody, readBody, requirePostType } from './body.ts';
+import { readBody, readJsonBody, requirePostType } from './body.ts';
 import type { Database } from './database.ts';
-import { printDocument, tagMember } from './document-content.ts';
+import { compactDocument, tagMember } from './document-content.ts';
 import { checkCollection } from './document-target.ts';
 import { requireUnconditional } from './entity-tags.ts';
 import type { HttpServices } from './http-services.ts';
@@ -91,7 +91,7 @@ export function collectionRoutes(database: Database, services: HttpServices, ans
     requirePostType(request);
     requireUnconditional(request.headers, 'the document gets a new id, and has no revision yet', true);
     const body = await readBody(request, services.settings.bodyBytesMax);
-    const json = printDocument(parseBody(body, database), database);
+    const json = compactDocument(readJsonBody(body, database), database);
     const operation = {
       kind: 'create',
       collection,

@@ -1,5 +1,5 @@
 import { LoggosError } from '../base/errors.ts';
-import { printJson } from '../base/strict-json.ts';
+import { printJson, type ReadJson } from '../base/strict-json.ts';
 import type { DocumentRow } from '../documents/machine/types.ts';
 import type { Database } from './database.ts';
 import type { DocumentTarget } from './document-target.ts';
@@ -30,7 +30,16 @@ export function tagMember(revision: number, tag: string): string {
 /** The compact text of a document. @throws Refusal `not-an-object`, `document-too-large` */
 export function printDocument(value: unknown, database: Database, operation?: number): string {
   checkObject(value, operation);
-  const json = printJson(value);
+  return checkSize(printJson(value), database, operation);
+}
+
+/** As `printDocument`, of a body: what came as it is stored is not printed again. */
+export function compactDocument({ value, text, isCompact }: ReadJson, database: Database): string {
+  checkObject(value);
+  return checkSize(isCompact ? text : printJson(value), database);
+}
+
+function checkSize(json: string, database: Database, operation?: number): string {
   const limit = database.limits.documentBytesMax;
   if (json.length * 3 > limit && Buffer.byteLength(json) > limit) {
     throw new Refusal('document-too-large', `the document has more than ${limit} bytes`, {

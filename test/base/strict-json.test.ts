@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { LoggosError } from '../../src/base/errors.ts';
-import { parseStrictJson, printJson } from '../../src/base/strict-json.ts';
+import { parseStrictJson, printJson, readStrictJson } from '../../src/base/strict-json.ts';
 
 const limits = { depthMax: 100, keysMax: 10_000 };
 const encoder = new TextEncoder();
@@ -141,9 +141,11 @@ function agrees(json: string): void {
     isJson = false;
   }
   try {
-    const value = parse(json);
+    const { value, text, isCompact } = readStrictJson(encoder.encode(json), limits);
     assert(isJson, `accepted what JSON.parse refuses: ${json}`);
     assert.deepEqual(value, expected);
+    assert.equal(text, json);
+    if (isCompact) assert.equal(text, printJson(value));
   } catch (error) {
     assert(error instanceof LoggosError, String(error));
     const syntax = error.code === 'malformed-json' && /not JSON|too early/.test(error.message);
@@ -189,4 +191,16 @@ test('what was accepted is stored and answered as an equal value', () => {
     }),
     { numRuns: 2_000 },
   );
+});
+
+test('what is sent as it is stored is told apart', () => {
+  const isCompact = (json: string) => readStrictJson(encoder.encode(json), limits).isCompact;
+  for (const json of ['{}', '{"a":[1,-20,true,null,"é😀"],"b":{"c":"1"}}', '0', '"\u007f\u2028"']) {
+    assert.equal(isCompact(json), true, json);
+    assert.equal(printJson(parse(json)), json);
+  }
+  // Printed in another form, or perhaps.
+  const other = ['{"a": 1}', ' {}', '{}\n', '[1 ]', '"\\/"', '{"b":1,"2":2}', '-0', '[1.50]', '1e2', '[-0.0]', '1.5'];
+  for (const json of other) assert.equal(isCompact(json), false, json);
+  assert.equal(isCompact('{}'), true, 'of each text for itself');
 });
