@@ -42,6 +42,8 @@ export class FrameDecoder {
   /** Who speaks: `sealOf` the session that said hello; 0 until then. */
   seal = 0;
   #chunks: Uint8Array[] = [];
+  /** So many bytes of the first chunk are taken. */
+  #at = 0;
   #bytes = 0;
   #fault: FrameFault | undefined;
 
@@ -66,61 +68,72 @@ export class FrameDecoder {
   next(): Uint8Array | undefined {
     if (this.#fault !== undefined || this.#bytes < frameHeadBytes) return undefined;
     const head = this.#peek(frameHeadBytes);
-    if (head.readUInt32BE(0) !== magic) return this.#fail('not-a-frame');
+    if (readU32(head, 0) !== magic) return this.#fail('not-a-frame');
     const headCrc = this.#hashes.crc32(head.subarray(0, checkedHeadBytes));
-    if (headCrc !== head.readUInt32BE(checkedHeadBytes)) return this.#fail('bad-checksum');
-    const length = head.readUInt32BE(4);
+    if (headCrc !== readU32(head, checkedHeadBytes)) return this.#fail('bad-checksum');
+    const length = readU32(head, 4);
     if (length > this.payloadBytesMax) return this.#fail('oversize');
     if (this.#bytes < frameHeadBytes + length) return undefined;
     this.#skip(frameHeadBytes);
     const payload = this.#take(length);
-    const isIntact = this.#hashes.crc32(payload, this.seal) === head.readUInt32BE(payloadCrcOffset);
+    const isIntact = this.#hashes.crc32(payload, this.seal) === readU32(head, payloadCrcOffset);
     return isIntact || isPlanted('skip-hash-check') ? payload : this.#fail('bad-checksum');
   }
 
   #fail(fault: FrameFault): undefined {
     this.#fault = fault;
     this.#chunks = [];
+    this.#at = 0;
     this.#bytes = 0;
     return undefined;
   }
 
-  #peek(count: number): Buffer {
+  /** The next bytes, which stay where they are. */
+  #peek(count: number): Uint8Array {
     const first = this.#chunks[0];
-    if (first !== undefined && first.length >= count) return Buffer.from(first.buffer, first.byteOffset, count);
-    const bytes = Buffer.alloc(count);
-    let at = 0;
+    const isWhole = first !== undefined && first.length - this.#at >= count;
+    return isWhole ? first.subarray(this.#at, this.#at + count) : this.#copy(count);
+  }
+
+  /** A copy: a small value must not keep a large chunk in memory. */
+  #take(count: number): Uint8Array {
+    const bytes = this.#copy(count);
+    this.#skip(count);
+    return bytes;
+  }
+
+  #copy(count: number): Uint8Array {
+    const bytes = new Uint8Array(count);
+    let length = 0;
+    let from = this.#at;
     for (const chunk of this.#chunks) {
-      if (at === count) break;
-      const part = chunk.subarray(0, count - at);
-      bytes.set(part, at);
-      at += part.length;
+      const part = chunk.subarray(from, from + count - length);
+      bytes.set(part, length);
+      length += part.length;
+      from = 0;
+      if (length === count) break;
     }
     return bytes;
   }
 
   #skip(count: number): void {
-    this.#take(count);
-  }
-
-  /** A copy: a small value must not keep a large chunk in memory. */
-  #take(count: number): Uint8Array {
-    const bytes = new Uint8Array(count);
-    let at = 0;
-    let used = 0;
-    for (const chunk of this.#chunks) {
-      const part = chunk.length <= count - at ? chunk : chunk.subarray(0, count - at);
-      bytes.set(part, at);
-      at += part.length;
-      if (part.length < chunk.length) {
-        this.#chunks[used] = chunk.subarray(part.length);
-        break;
-      }
-      used++;
-      if (at === count) break;
-    }
-    this.#chunks.splice(0, used);
     this.#bytes -= count;
-    return bytes;
+    this.#at += count;
+    let first = this.#chunks[0];
+    while (first !== undefined && this.#at >= first.length) {
+      this.#at -= first.length;
+      this.#chunks.shift();
+      first = this.#chunks[0];
+    }
   }
+}
+
+function readU32(bytes: Uint8Array, at: number): number {
+  return (
+    (((bytes[at] as number) << 24) |
+      ((bytes[at + 1] as number) << 16) |
+      ((bytes[at + 2] as number) << 8) |
+      (bytes[at + 3] as number)) >>>
+    0
+  );
 }
