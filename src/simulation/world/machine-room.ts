@@ -29,6 +29,7 @@ export class MachineRoom<Running> {
   readonly fate: Fate;
   readonly network: SimulatedNetwork;
   readonly #machines = new Map<string, Machine<Running>>();
+  readonly #inOrder: Machine<Running>[] = [];
 
   constructor(options: MachineRoomOptions) {
     this.random = new SeededRandom(options.seed);
@@ -57,6 +58,7 @@ export class MachineRoom<Running> {
       random: this.random.fork(`machine ${name}`),
     });
     this.#machines.set(name, machine);
+    this.#inOrder.push(machine);
     this.atlas.setVoters([...this.#machines.keys()]);
     return machine;
   }
@@ -68,7 +70,7 @@ export class MachineRoom<Running> {
   }
 
   get machines(): readonly Machine<Running>[] {
-    return [...this.#machines.values()];
+    return this.#inOrder;
   }
 
   /** @see Scheduler.run */

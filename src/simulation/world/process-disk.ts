@@ -79,7 +79,8 @@ export class ProcessDisk implements Disk {
     };
     return this.#disk.call({
       owner: this.#owner,
-      detail: `${method} ${path}`,
+      method,
+      path,
       meanMs: meanMs ?? this.#disk.fate.dials.shapes['read-ms'],
       effect,
       atCrash: { whole },
@@ -179,7 +180,8 @@ class ProcessFile implements DiskFile {
   ): Promise<Value> {
     return this.#disk.call({
       owner: this.#owner,
-      detail: `${method} ${this.#path}`,
+      method,
+      path: this.#path,
       meanMs: this.#disk.fate.dials.shapes[latency],
       effect,
       atCrash,
@@ -199,7 +201,9 @@ class ProcessFile implements DiskFile {
     try {
       return await this.#disk.call({
         owner: this.#owner,
-        detail: `${write.method} ${write.bytes.byteLength} at ${write.offset} ${this.#path}`,
+        method: write.method,
+        path: this.#path,
+        numbers: [write.offset, write.bytes.byteLength],
         meanMs: write.meanMs,
         effect: write.effect,
         atCrash: { whole: write.whole, part: () => this.#landPart(write.offset, write.bytes) },

@@ -16,6 +16,7 @@ export interface ScheduledEvent {
   readonly owner: Owner;
   readonly kind: string;
   readonly detail: string | number;
+  readonly numbers: readonly number[];
   /** Empty once it has happened or was cancelled. */
   action: (() => void) | undefined;
 }
@@ -36,6 +37,9 @@ export type RunEnd = 'idle' | 'time' | 'events' | 'condition';
 
 /** The owner of what belongs to no process: faults, scenarios, connections between others. */
 export const world: Owner = { name: 'world', state: 'running' };
+
+const resolved = Promise.resolve();
+const noNumbers: readonly number[] = [];
 
 /** After so many events the real event loop gets a turn: timers of the test runner, signals, `setImmediate`. */
 const eventsPerTurn = 4_096;
@@ -80,15 +84,25 @@ export class Scheduler {
 
   /** Writes a line and counts it into the hash: what a fault did, what was acknowledged. */
   note(owner: Owner, kind: string, detail: string | number = ''): void {
-    this.#trace.add(this.#nowUs, owner.name, kind, detail);
+    this.#trace.add(this.#nowUs, owner.name, kind, detail, noNumbers);
   }
 
-  /** Lets `action` happen after `delayMs`, rounded up to a microsecond. Equal times: in the order of the calls. */
-  after(owner: Owner, delayMs: number, kind: string, detail: string | number, action: () => void): ScheduledEvent {
+  /**
+   * Lets `action` happen after `delayMs`, rounded up to a microsecond. Equal times: in the order of the calls. A detail
+   * that comes with numbers is one of few texts: see `Trace`.
+   */
+  after(
+    owner: Owner,
+    delayMs: number,
+    kind: string,
+    detail: string | number,
+    action: () => void,
+    numbers = noNumbers,
+  ): ScheduledEvent {
     assert(delayMs >= 0, 'nothing happens in the past');
     this.#sequence += 1;
     const timeUs = this.#nowUs + Math.ceil(delayMs * 1_000 - 1e-6);
-    const event = { timeUs, sequence: this.#sequence, owner, kind, detail, action };
+    const event = { timeUs, sequence: this.#sequence, owner, kind, detail, numbers, action };
     this.#heap.push(event);
     return event;
   }
@@ -110,7 +124,7 @@ export class Scheduler {
     this.#held.delete(owner);
     for (const event of held) {
       const { action } = event;
-      if (action !== undefined) this.after(owner, 0, event.kind, event.detail, action);
+      if (action !== undefined) this.after(owner, 0, event.kind, event.detail, action, event.numbers);
     }
   }
 
@@ -130,7 +144,8 @@ export class Scheduler {
       resolve(why);
     };
     const whenDry = () => process.nextTick(step);
-    const goOn = () => queueMicrotask(whenDry);
+    // A promise, not `queueMicrotask`: that one makes an object for whoever traces resources.
+    const goOn = () => void resolved.then(whenDry);
     const step = () => {
       try {
         this.#throwFailure();
@@ -152,7 +167,7 @@ export class Scheduler {
         this.#nowUs = event.timeUs;
         const { action } = event;
         event.action = undefined;
-        this.#trace.add(event.timeUs, event.owner.name, event.kind, event.detail);
+        this.#trace.add(event.timeUs, event.owner.name, event.kind, event.detail, event.numbers);
         action?.();
         if (count % eventsPerTurn === 0) setImmediate(goOn);
         else goOn();

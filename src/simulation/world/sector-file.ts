@@ -78,6 +78,7 @@ export class SectorFile {
     this.dropSync(capture);
     for (const [sector, older] of this.#going) if (!capture.sectors.has(sector)) this.#persist(sector, older);
     this.#going.clear();
+    if (capture.sectors.size > 0) this.#makePlatter(Math.min(capture.bytes, this.bytes));
     for (const [sector, older] of capture.sectors) {
       const content = older ?? this.#page(sector);
       const place = landing(sector);

@@ -125,7 +125,7 @@ export class ConnectionEnd implements Connection {
       return;
     }
     if (path.strikes('chunk-cut')) {
-      this.#post({ kind: 'data', bytes: bytes.slice(0, path.draw.integer(bytes.byteLength + 1)) }, 0);
+      this.#post({ kind: 'data', bytes: bytes.subarray(0, path.draw.integer(bytes.byteLength + 1)) }, 0);
       this.#at(this.#lastArrivalMs - this.#scheduler.nowMs, world, 'cut', () => this.break(0));
       return;
     }
@@ -141,11 +141,11 @@ export class ConnectionEnd implements Connection {
     if (path.strikes('slow-chunk')) this.#lastArrivalMs = this.#soonestMs() + path.draw.float() * 1_000;
     if (bytes.byteLength > 1 && path.strikes('chunk-split')) {
       const cut = path.draw.between(1, bytes.byteLength - 1);
-      this.#post({ kind: 'data', bytes: sound.slice(0, cut) }, cut);
-      this.#post({ kind: 'data', bytes: sound.slice(cut) }, bytes.byteLength - cut);
+      this.#post({ kind: 'data', bytes: sound.subarray(0, cut) }, cut);
+      this.#post({ kind: 'data', bytes: sound.subarray(cut) }, bytes.byteLength - cut);
     } else {
-      // A copy: the two ends are in different machines, whatever this memory says.
-      this.#post({ kind: 'data', bytes: sound.slice() }, bytes.byteLength);
+      // No copy: nobody changes what was sent.
+      this.#post({ kind: 'data', bytes: sound }, bytes.byteLength);
     }
   }
 
@@ -168,10 +168,9 @@ export class ConnectionEnd implements Connection {
   /** Out of order, some time later, and only if the path is open now. */
   #postLate(bytes: Uint8Array | undefined): void {
     if (bytes === undefined || !this.#path.isOpen) return;
-    const copy = bytes.slice();
     const draw = this.#path.draw;
     const lateMs = draw.chance(0.8) ? draw.exponential(50) : draw.float() * 5_000;
-    this.#toOther(this.#path.delayMs() + lateMs, { kind: 'data', bytes: copy }, 0);
+    this.#toOther(this.#path.delayMs() + lateMs, { kind: 'data', bytes }, 0);
   }
 
   #flush(): void {
@@ -194,12 +193,13 @@ export class ConnectionEnd implements Connection {
   #toOther(delayMs: number, parcel: Parcel, charged: number): void {
     const other = this.#other;
     assert(other !== undefined, 'a connection has two ends');
-    const detail = parcel.kind === 'data' ? `${this.#path.label} ${parcel.bytes.byteLength}` : this.#path.label;
-    this.#scheduler.after(other.#owner, Math.max(0, delayMs), 'deliver', detail, () => {
+    const deliver = () => {
       if (charged > 0) this.#release(charged);
       // What was under way when it broke may still come, until the end hears that it broke.
       other.#arrive(parcel);
-    });
+    };
+    const numbers = parcel.kind === 'data' ? [parcel.bytes.byteLength] : undefined;
+    this.#scheduler.after(other.#owner, Math.max(0, delayMs), 'deliver', this.#path.label, deliver, numbers);
   }
 
   #release(charged: number): void {
@@ -260,7 +260,8 @@ export class ConnectionEnd implements Connection {
 }
 
 function flipped(bytes: Uint8Array, bit: number): Uint8Array {
-  const copy = bytes.slice();
+  // Not by `slice`, which of a `Buffer` is the same memory.
+  const copy = new Uint8Array(bytes);
   if (copy.byteLength > 0) copy[bit >> 3] = (copy[bit >> 3] as number) ^ (1 << (bit & 7));
   return copy;
 }

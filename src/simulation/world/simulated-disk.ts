@@ -184,7 +184,10 @@ export class SimulatedDisk {
   /** For handles: the effect happens, and the promise settles, after the latency; or neither does, at a crash. */
   call<Value>(call: {
     readonly owner: Owner;
-    readonly detail: string;
+    readonly method: string;
+    readonly path: string;
+    /** Where in the file, and how much. */
+    readonly numbers?: readonly number[];
     readonly meanMs: number;
     readonly effect: () => Value;
     readonly atCrash?: Omit<CallInFlight, 'owner'>;
@@ -197,14 +200,15 @@ export class SimulatedDisk {
     this.#inFlight.add(inFlight);
     const latencyMs = this.#latencyMs(call.meanMs);
     if (inFlight.part !== undefined) this.#interrupt(latencyMs);
-    this.scheduler.after(owner, latencyMs, 'disk', call.detail, () => {
+    const happen = () => {
       this.#inFlight.delete(inFlight);
       try {
         resolve(effect());
       } catch (error) {
         reject(error);
       }
-    });
+    };
+    this.scheduler.after(owner, latencyMs, call.method, call.path, happen, call.numbers);
     return promise;
   }
 

@@ -3,11 +3,13 @@ interface Line {
   owner: string;
   kind: string;
   detail: string | number;
+  numbers: readonly number[];
 }
 
 /**
  * What happened, as a 64-bit hash of everything and as the last lines to read. Two runs with the same hash took the
- * same steps at the same times. Kinds and owners are few and short; details are formatted only when somebody reads.
+ * same steps at the same times. Owners, kinds and the details that come with numbers are few: each text is hashed once.
+ * Lines are formatted only when somebody reads.
  */
 export class Trace {
   readonly #lines: Line[] = [];
@@ -23,19 +25,22 @@ export class Trace {
     this.#linesMax = linesMax;
   }
 
-  add(timeUs: number, owner: string, kind: string, detail: string | number): void {
+  add(timeUs: number, owner: string, kind: string, detail: string | number, numbers: readonly number[]): void {
     this.count += 1;
     this.#mix(timeUs | 0);
     this.#mix(Math.floor(timeUs / 0x1_0000_0000));
     this.#mix(this.#hashOf(owner) ^ Math.imul(this.#hashOf(kind), 31));
-    this.#mix(typeof detail === 'number' ? hashOfNumber(detail) : hashOfText(detail));
+    if (typeof detail === 'number') this.#mix(hashOfNumber(detail));
+    else this.#mix(numbers.length > 0 ? this.#hashOf(detail) : hashOfText(detail));
+    for (let index = 0; index < numbers.length; index += 1) this.#mix(hashOfNumber(numbers[index] as number));
     const line = this.#lines[this.#next];
-    if (line === undefined) this.#lines.push({ timeUs, owner, kind, detail });
+    if (line === undefined) this.#lines.push({ timeUs, owner, kind, detail, numbers });
     else {
       line.timeUs = timeUs;
       line.owner = owner;
       line.kind = kind;
       line.detail = detail;
+      line.numbers = numbers;
     }
     this.#next = (this.#next + 1) % this.#linesMax;
   }
@@ -49,9 +54,9 @@ export class Trace {
   /** The last lines, oldest first: milliseconds, who, what. */
   lines(): string[] {
     const inOrder = [...this.#lines.slice(this.#next), ...this.#lines.slice(0, this.#next)];
-    return inOrder.map(({ timeUs, owner, kind, detail }) => {
+    return inOrder.map(({ timeUs, owner, kind, detail, numbers }) => {
       const text = `${(timeUs / 1_000).toFixed(3).padStart(12)}  ${owner.padEnd(10)} ${kind}`;
-      return detail === '' ? text : `${text} ${detail}`;
+      return [text, ...(detail === '' ? [] : [detail]), ...numbers].join(' ');
     });
   }
 
