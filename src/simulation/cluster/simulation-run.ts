@@ -68,6 +68,8 @@ class SimulationRun {
   readonly #zombieLeaders: ZombieLeaders;
   readonly #rottenVotes: RottenVotes;
   #unhandled: unknown;
+  #generation: number | undefined;
+  #generationKeys: readonly string[] = [];
 
   constructor(options: SeedOptions) {
     this.#options = options;
@@ -312,7 +314,11 @@ class SimulationRun {
   /** A few documents at a time; after a while others. */
   #keys(): readonly string[] {
     const generation = Math.floor(this.#recorder.operations.length / operationsPerKeys);
-    return Array.from({ length: keyCount }, (_, index) => `things/d${generation}-${index}`);
+    if (generation !== this.#generation) {
+      this.#generation = generation;
+      this.#generationKeys = Array.from({ length: keyCount }, (_, index) => `things/d${generation}-${index}`);
+    }
+    return this.#generationKeys;
   }
 }
 
