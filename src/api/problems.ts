@@ -242,6 +242,12 @@ export const problems: Readonly<Record<ErrorCode, Problem>> = {
     advice:
       'Damaged bytes are never answered. The server rebuilds its checkpoint from a snapshot and the log; where its log says that it cannot, restore the newest backup.',
   },
+  diverged: {
+    status: 503,
+    title: 'This replica executed otherwise than it should have',
+    advice:
+      'It serves nothing any more and is a source of backups for nobody; keep its files for whoever looks into it. Ask another replica; where there is none, restore the newest backup into another directory.',
+  },
   'snapshot-damaged': {
     status: 500,
     title: 'The snapshot is damaged',

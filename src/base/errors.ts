@@ -47,6 +47,7 @@ export type ErrorCode =
   | 'no-room'
   | 'range-not-satisfiable'
   | 'checkpoint-damaged'
+  | 'diverged'
   | 'snapshot-damaged'
   | 'directory-locked'
   | 'directory-unusable'

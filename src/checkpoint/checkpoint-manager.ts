@@ -217,7 +217,7 @@ export class CheckpointManager {
 
   /**
    * Seals one of everything applied now, or answers the newest where nothing was written since.
-   * @throws LoggosError `checkpoint-damaged` where the two executions differ: it is a source for nobody (E5)
+   * @throws LoggosError `diverged` where the two executions differ: it is a source for nobody (E5)
    */
   async createSnapshot(kind: SnapshotKind = 'kept'): Promise<SnapshotInfo> {
     this.#refuseBroken();
@@ -233,7 +233,7 @@ export class CheckpointManager {
     return sayingNoRoom(this.#snapshots.remove(instance));
   }
 
-  /** @throws LoggosError `not-found`, `no-room` (a reader's lock is a file), `checkpoint-damaged` as `createSnapshot` */
+  /** @throws LoggosError `not-found`, `no-room` (a reader's lock is a file), `diverged` as `createSnapshot` */
   async openSnapshot(instance: number): Promise<SnapshotTar> {
     this.#refuseBroken();
     return sayingNoRoom(this.#snapshots.open(instance));
@@ -247,7 +247,7 @@ export class CheckpointManager {
   #refuseBroken(): void {
     const { broken } = this.replayer;
     if (broken === undefined) return;
-    throw new LoggosError('checkpoint-damaged', 'The checkpoint executes otherwise than the live state.', {}, broken);
+    throw new LoggosError('diverged', 'The checkpoint executes otherwise than the live state.', {}, broken);
   }
 
   async #configure(change: CheckpointChange): Promise<CheckpointStatus> {

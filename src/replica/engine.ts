@@ -272,7 +272,7 @@ export class Engine {
   #onExcluded(exclusion: Exclusion): void {
     const reason = describeExclusion(exclusion);
     this.#options.observer.report('error', 'replica-excluded', { kind: exclusion.kind, reason });
-    this.life.become('excluded', reason);
+    this.life.exclude(exclusion.kind === 'diverged' ? 'diverged' : 'not-a-member', reason);
     this.parts.ticking.stop();
     this.#answerAll('The replica was excluded from its group');
   }

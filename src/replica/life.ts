@@ -30,6 +30,7 @@ export class Life {
   #isSettled = false;
   readonly #interruptions = new Map<Interruption, string>();
   #base: ReplicaState = { name: 'starting', reason: '' };
+  #exclusion: LoggosError | undefined;
 
   get state(): ReplicaState {
     if (this.isOver) return this.#base;
@@ -52,6 +53,18 @@ export class Life {
     if (this.#base.name === 'read-only' && name === 'running') return;
     this.#base = { name, reason };
     this.settle();
+  }
+
+  /** It takes no part any more. @param code - what everybody is refused with from now on */
+  exclude(code: 'diverged' | 'not-a-member', reason: string): void {
+    if (this.isOver) return;
+    this.#exclusion = new LoggosError(code, reason);
+    this.become('excluded', reason);
+  }
+
+  /** Why nothing of what it has is served to anybody; undefined: it may be. */
+  get exclusion(): LoggosError | undefined {
+    return this.#exclusion;
   }
 
   interrupt(name: Interruption, reason: string): void {
@@ -82,6 +95,7 @@ export class Life {
   refusal(leader: number | undefined, impasse: string): LoggosError {
     const { name, reason } = this.state;
     if (name === 'read-only') return new LoggosError('log-damaged', reason);
+    if (name === 'excluded' && this.#exclusion !== undefined) return this.#exclusion;
     if (name === 'running' || name === 'starting')
       return noLeader(impasse === '' ? 'This replica does not lead.' : impasse, leader);
     return new LoggosError('stopped', reason);

@@ -63,6 +63,11 @@ export class Replica implements AppliedLog {
     return this.#engine.state;
   }
 
+  /** Why nothing of what it has may be answered to anybody, as it is no fit member any more; undefined: it may. */
+  get exclusion(): LoggosError | undefined {
+    return this.#engine.life.exclusion;
+  }
+
   get appliedInstance(): number {
     return this.#parts.applier.appliedInstance;
   }

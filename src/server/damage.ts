@@ -6,7 +6,7 @@ import type { ReadGuard } from './guarded-reader.ts';
 export class Damage implements ReadGuard {
   readonly #observer: Observer;
   readonly #onDamaged: (what: string) => void;
-  #what: string | undefined;
+  #refusal: LoggosError | undefined;
 
   /** @param onDamaged - told once of rot, which another checkpoint mends */
   constructor(observer: Observer, onDamaged: (what: string) => void) {
@@ -14,19 +14,24 @@ export class Damage implements ReadGuard {
     this.#onDamaged = onDamaged;
   }
 
-  get what(): string | undefined {
-    return this.#what;
+  /** What everybody is refused with; undefined: nothing was found. */
+  get refusal(): LoggosError | undefined {
+    return this.#refusal;
   }
 
-  /** @throws LoggosError `checkpoint-damaged` once something was found */
-  check(): void {
-    if (this.#what !== undefined) throw new LoggosError('checkpoint-damaged', this.#what);
+  /**
+   * @param other - another reason to answer nothing
+   * @throws LoggosError `checkpoint-damaged` or `diverged` once something was found; else `other`
+   */
+  check(other?: LoggosError): void {
+    const refusal = this.#refusal ?? other;
+    if (refusal !== undefined) throw refusal;
   }
 
   /** Rot: what is on disk is not what was written. */
   found(what: string): void {
-    if (this.#what !== undefined) return;
-    this.#what = what;
+    if (this.#refusal !== undefined) return;
+    this.#refusal = new LoggosError('checkpoint-damaged', what);
     this.#onDamaged(what);
   }
 
@@ -35,7 +40,7 @@ export class Damage implements ReadGuard {
     const advice =
       'it is not rebuilt, which would repeat it: restore the newest backup into another directory, and keep this one';
     this.#observer.report('error', 'checkpoint-broken', { what, advice });
-    this.#what ??= what;
+    this.#refusal ??= new LoggosError('diverged', what);
   }
 }
 

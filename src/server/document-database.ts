@@ -22,7 +22,7 @@ export interface DatabaseParts {
   /** What the log may still take without a new file, in bytes. */
   logRoomBytes(): number;
   /** What keeps the checkpoint from being served; undefined: nothing. */
-  damage(): string | undefined;
+  damage(): LoggosError | undefined;
 }
 
 /** With less room the log refuses what clients commonly write. */
@@ -46,13 +46,13 @@ export class DocumentDatabase implements Database {
     // What is known to be wrong is a source for nobody (E5); it may be looked at and dropped.
     this.snapshots = {
       create: async (kind) => {
-        this.#refuseDamaged();
+        this.#refuseUnfit();
         return manager.createSnapshot(kind);
       },
       list: () => manager.listSnapshots(),
       remove: (instance) => manager.removeSnapshot(instance),
       open: async (instance) => {
-        this.#refuseDamaged();
+        this.#refuseUnfit();
         return manager.openSnapshot(instance);
       },
     };
@@ -65,14 +65,14 @@ export class DocumentDatabase implements Database {
   }
 
   async write(proposal: DocumentProposal, deadline: Deadline): Promise<ProposalOutcome> {
-    this.#refuseDamaged();
+    this.#refuseUnfit();
     const { bytes, decoded: context } = encodeWrite(proposal);
     const { outcome } = await this.#parts.replica.propose(documentMachineId, bytes, { deadline, context });
     return outcome as ProposalOutcome;
   }
 
   linearizable(deadline: Deadline): Promise<void> {
-    this.#refuseDamaged();
+    this.#refuseUnfit();
     return this.#parts.replica.linearizable(deadline);
   }
 
@@ -97,7 +97,7 @@ export class DocumentDatabase implements Database {
     return [
       { name: 'leader', ok: replica.canRead, ...(why === '' ? {} : { detail: why }) },
       { name: 'log', ok: true, ...(isFull ? { detail: 'the disk has no room for it to grow' } : {}) },
-      { name: 'checkpoint', ok: damage === undefined, ...(damage === undefined ? {} : { detail: damage }) },
+      { name: 'checkpoint', ok: damage === undefined, ...(damage === undefined ? {} : { detail: damage.message }) },
       { name: 'replayer', ok: state !== 'failed', ...(reason === undefined ? {} : { detail: reason }) },
     ];
   }
@@ -114,8 +114,8 @@ export class DocumentDatabase implements Database {
     return instance === undefined ? machine.checkpointInstance() : Number(instance);
   }
 
-  #refuseDamaged(): void {
-    const damage = this.#parts.damage();
-    if (damage !== undefined) throw new LoggosError('checkpoint-damaged', damage);
+  #refuseUnfit(): void {
+    const refusal = this.#parts.damage() ?? this.#parts.replica.exclusion;
+    if (refusal !== undefined) throw refusal;
   }
 }

@@ -155,7 +155,8 @@ async function openParts(
     manager,
     reader: new GuardedReader(
       new TailAndCheckpointReader({ live: machine, checkpoint: reader, hashes: systemHashes }),
-      damage,
+      // Whoever takes no part any more answers nothing, local reads neither.
+      { check: () => damage.check(replica.exclusion), found: (what) => damage.found(what) },
     ),
     checkpoint: new ManagedCheckpoint(manager, machine, store),
     cluster: () => {
@@ -164,7 +165,7 @@ async function openParts(
       return clusterStatus(name, options.identity, group, replica, systemClock.now());
     },
     logRoomBytes: () => log.roomBytes,
-    damage: () => damage.what,
+    damage: () => damage.refusal,
   });
   return { database, manager };
 }

@@ -208,8 +208,8 @@ test('a checkpoint that executes otherwise than the live state is never committe
   await settle();
   assert.equal(world.manager.checkpointInstance, 11);
   // It is no source of snapshots, of older ones neither, which may be dropped (E5).
-  await assert.rejects(world.manager.createSnapshot(), code('checkpoint-damaged'));
-  await assert.rejects(world.manager.openSnapshot(instance), code('checkpoint-damaged'));
+  await assert.rejects(world.manager.createSnapshot(), code('diverged'));
+  await assert.rejects(world.manager.openSnapshot(instance), code('diverged'));
   assert.equal((await world.manager.listSnapshots()).length, 1);
   await world.manager.removeSnapshot(instance);
   await world.manager.stop();

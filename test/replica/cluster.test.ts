@@ -237,7 +237,8 @@ test('a member is added as a learner, promoted when it is level, and removed aga
   await world.write(leader, 'without it');
   await world.clock.until(() => gone.replica.state.name === 'excluded', 'the removed one is told');
   assert.match(gone.replica.state.reason, /does not have this replica any more/);
-  await assert.rejects(gone.replica.propose(1, bytesOf('x')), isCode('stopped'));
+  await assert.rejects(gone.replica.propose(1, bytesOf('x')), isCode('not-a-member'));
+  assert.equal(gone.replica.exclusion?.code, 'not-a-member', 'nobody is answered by it, local reads neither');
   await world.untilLevel(rest.map(({ id }) => id));
   assert.deepEqual(world.node(4).machine.texts, leader.machine.texts);
   await world.stop();
@@ -355,7 +356,8 @@ test('a replica that executed otherwise than a quorum stops serving, and keeps w
   await world.write(leader, 'the others go on');
   await world.clock.pass(500);
   assert.equal(odd.replica.appliedInstance, applied);
-  await assert.rejects(odd.replica.waitApplied(999), isCode('stopped'));
+  await assert.rejects(odd.replica.waitApplied(999), isCode('diverged'));
+  assert.equal(odd.replica.exclusion?.code, 'diverged', 'local reads are refused too');
   await world.stop();
 });
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { LoggosError } from '../../src/base/errors.ts';
 import { silentObserver } from '../../src/base/observer.ts';
 import { Damage } from '../../src/server/damage.ts';
 
@@ -17,10 +18,12 @@ function watchedDamage() {
 test('rot is told once, for a rebuild; the first finding is what every read is refused with', () => {
   const { damage, rebuilt } = watchedDamage();
   damage.check();
+  assert.throws(() => damage.check(new LoggosError('not-a-member', 'removed')), { code: 'not-a-member' });
   damage.found('a row');
   damage.found('another row');
   assert.deepEqual(rebuilt, ['a row']);
   assert.throws(() => damage.check(), { code: 'checkpoint-damaged', message: 'a row' });
+  assert.throws(() => damage.check(new LoggosError('not-a-member', 'removed')), { message: 'a row' });
 });
 
 test('two executions that differ are never rebuilt, which would repeat it; the log says what to do instead (E5)', () => {
@@ -28,7 +31,7 @@ test('two executions that differ are never rebuilt, which would repeat it; the l
   damage.broken('fingerprints differ');
   damage.found('rot, later');
   assert.deepEqual(rebuilt, []);
-  assert.throws(() => damage.check(), { code: 'checkpoint-damaged', message: 'fingerprints differ' });
+  assert.throws(() => damage.check(), { code: 'diverged', message: 'fingerprints differ' });
   assert.equal(reports[0]?.event, 'checkpoint-broken');
   assert.match(String(reports[0]?.facts?.advice), /restore the newest backup into another directory/);
 });
