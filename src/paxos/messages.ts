@@ -59,6 +59,8 @@ export interface Promised {
   readonly cannotTellAbove?: { readonly instance: number; readonly proof: CannotTellProof };
   /** Where it cannot tell: the vote that it may have lost was at most at this ballot. Absent: nothing is known of it. */
   readonly lostAtMost?: Ballot;
+  /** As in `HeartbeatAnswer`. */
+  readonly time?: number;
 }
 
 /** Phase 2 of one instance. */
@@ -110,6 +112,8 @@ export interface HeartbeatAnswer {
   readonly ballot: Ballot;
   readonly round: number;
   readonly chosenTo: number;
+  /** By the clock of who answers, in milliseconds since 1970. Put in where it leaves: the core has no clock. */
+  readonly time?: number;
 }
 
 /** Asks for chosen values from `firstInstance` on, in order. One question at a time; the answer is bounded. */

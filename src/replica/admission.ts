@@ -17,6 +17,7 @@ import type { ReplicaLimits } from './limits.ts';
 import { Pace } from './pace.ts';
 import { type Proposals, proposalOverheadBytes } from './proposals.ts';
 import type { Storage } from './storage.ts';
+import type { VoterClocks } from './voter-clocks.ts';
 
 /** How often a batch that back-pressure holds looks again, in milliseconds. */
 const pacePollMs = 5;
@@ -29,6 +30,7 @@ export interface AdmissionParts {
   readonly proposals: Proposals;
   readonly limits: ReplicaLimits;
   readonly clock: Clock;
+  readonly clocks: VoterClocks;
   readonly observer: Observer;
   readonly pressure: () => number;
   /** The stamp of the last batch that was applied. */
@@ -102,9 +104,9 @@ export class Admission {
     return isDone && storage.outstandingBytes < limits.unsyncedBytesMax;
   }
 
-  /** One time for a batch, in milliseconds since 1970. It never goes back; whoever compares clocks does it here. */
+  /** One time for a batch, in milliseconds since 1970. It never goes back. */
   #stamp(): number {
-    this.#lastTime = Math.max(this.#lastTime, this.#parts.appliedTime(), this.#parts.clock.now());
+    this.#lastTime = Math.max(this.#lastTime, this.#parts.appliedTime(), this.#parts.clocks.now());
     return this.#lastTime;
   }
 

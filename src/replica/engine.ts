@@ -183,6 +183,8 @@ export class Engine {
 
   #onMessage(from: Peer, message: PaxosMessage): void {
     if (!this.#takesPart || this.#isTooMuch(message)) return;
+    // Before it makes this replica a leader that stamps.
+    this.parts.clocks.heard(from.replica, message);
     this.parts.loop.receive({ kind: 'message', from, message });
     this.parts.standing.heard(from.replica, message);
   }

@@ -1,5 +1,6 @@
 import type { Membership } from '../paxos/chosen-value.ts';
 import type { CoreInput, CoreState } from '../paxos/core.ts';
+import { ruling } from '../paxos/membership.ts';
 import type { PaxosMessage } from '../paxos/messages.ts';
 import type { Exclusion } from '../paxos/outputs.ts';
 import type { Peer } from '../paxos/peer.ts';
@@ -27,6 +28,7 @@ import { Standing, type StandingHost } from './standing.ts';
 import { Storage } from './storage.ts';
 import { Ticking } from './ticking.ts';
 import { UnsureVotes } from './unsure-votes.ts';
+import { VoterClocks } from './voter-clocks.ts';
 
 /** What a replica is put together from. */
 export interface Parts {
@@ -43,6 +45,7 @@ export interface Parts {
   readonly change: MembershipChange;
   readonly transfer: LeadershipTransfer;
   readonly standing: Standing;
+  readonly clocks: VoterClocks;
   readonly doubts: DoubtSettler;
   readonly impasse: Impasse;
   readonly marks: Marks;
@@ -107,8 +110,12 @@ export function assemble(options: ReplicaOptions, host: PartsHost): Parts {
     onReleased: () => host.onReleased(),
     onFailure,
   });
+  const clocks = new VoterClocks({
+    ...{ self: identity.replicaId, clock, observer },
+    voters: () => ruling(core.memberships, core.learner.chosenTo + 1).voters,
+  });
   const admission = new Admission({
-    ...{ core, log, machines, storage, proposals, limits, clock, observer, pressure, receive },
+    ...{ core, log, machines, storage, proposals, limits, clock, clocks, pressure, receive, observer },
     appliedTime: () => applier.lastTime,
     onOpen: () => host.drain(),
   });
@@ -123,7 +130,7 @@ export function assemble(options: ReplicaOptions, host: PartsHost): Parts {
     hands: {
       self: identity.replicaId,
       unsureVotes: new UnsureVotes(options.boot),
-      ...{ storage, readable, applier, reads, peers },
+      ...{ storage, readable, applier, reads, peers, clocks },
       supplier: new Supplier(log, readable, (to, message) => peers.send(to, message), onFailure),
       deliver: (message) => receive({ kind: 'message', from: core.self, message }),
       onBehind: (minChosenInstance) => host.onBehind(minChosenInstance),
@@ -140,7 +147,7 @@ export function assemble(options: ReplicaOptions, host: PartsHost): Parts {
   const ticking = new Ticking(clock, tickMs, () => host.onTick());
   return {
     ...{ limits, core, loop, storage, readable, applier, proposals, admission, reads, gate },
-    ...{ change, transfer, standing, doubts, sweep, ticking },
+    ...{ change, transfer, standing, clocks, doubts, sweep, ticking },
     impasse: new Impasse(core, observer),
     marks: new Marks(machines, applier, receive),
     book: new PeerBook(core, forming, peers),

@@ -9,6 +9,7 @@ import type { ReadableLog } from './readable-log.ts';
 import type { ReadRounds } from './reads.ts';
 import type { Storage } from './storage.ts';
 import type { UnsureVotes } from './unsure-votes.ts';
+import type { VoterClocks } from './voter-clocks.ts';
 
 /** What outputs of the core are performed with. */
 export interface Hands {
@@ -19,6 +20,7 @@ export interface Hands {
   readonly applier: Applier;
   readonly reads: ReadRounds;
   readonly peers: Peers;
+  readonly clocks: VoterClocks;
   readonly supplier: Supplier;
   /** Hands a message of this replica to itself, as if it had come from a peer. */
   deliver(message: PaxosMessage): void;
@@ -66,9 +68,9 @@ function send({ to, message, afterSync }: Extract<CoreOutput, { kind: 'send' }>,
   else sendNow(to, message, hands);
 }
 
-function sendNow(to: ReplicaId, message: PaxosMessage, { self, peers, deliver }: Hands): void {
+function sendNow(to: ReplicaId, message: PaxosMessage, { self, peers, clocks, deliver }: Hands): void {
   if (to === self) deliver(message);
-  else peers.send(to, message);
+  else peers.send(to, clocks.withTime(message));
 }
 
 /** It may be applied at once, and read from the log once all that it rests on is durable here. */

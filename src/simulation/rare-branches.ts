@@ -24,6 +24,7 @@ export const rareBranches = [
   'told: log_segments_begun_total',
   'told: cleaned_instances',
   'told: log-tail-cut',
+  'told: clock-ahead',
   'told: log-damaged',
   'told: log-promise-repaired',
   'told: log-segment-not-prepared',

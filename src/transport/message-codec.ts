@@ -111,6 +111,7 @@ function write(writer: WireWriter, message: PaxosMessage): void {
       writer.ballot(message.ballot);
       writer.integer(message.round);
       writer.integer(message.chosenTo);
+      writer.integer(message.time ?? 0);
       return;
     case 'fetch':
       writer.integer(message.firstInstance);
@@ -203,7 +204,10 @@ function read(reader: WireReader, kind: PaxosMessage['kind']): PaxosMessage | un
         votedTo: reader.integer(),
       };
     case 'heartbeat-answer':
-      return { kind, ballot: reader.ballot(), round: reader.integer(), chosenTo: reader.integer() };
+      return {
+        ...{ kind, ballot: reader.ballot(), round: reader.integer(), chosenTo: reader.integer() },
+        ...timeOf(reader),
+      };
     case 'fetch':
       return { kind, firstInstance: reader.integer() };
     case 'learned':
@@ -245,7 +249,7 @@ function read(reader: WireReader, kind: PaxosMessage['kind']): PaxosMessage | un
 }
 
 function writePromised(writer: WireWriter, message: Promised): void {
-  const { ballot, truncatedTo, accepted, cannotTell, cannotTellAbove, lostAtMost } = message;
+  const { ballot, truncatedTo, accepted, cannotTell, cannotTellAbove, lostAtMost, time } = message;
   writer.ballot(ballot);
   writer.integer(truncatedTo);
   writer.count(accepted.length);
@@ -264,6 +268,7 @@ function writePromised(writer: WireWriter, message: Promised): void {
   if (cannotTellAbove !== undefined) writer.integer(cannotTellAbove.instance);
   writer.flag(lostAtMost !== undefined);
   if (lostAtMost !== undefined) writer.ballot(lostAtMost);
+  writer.integer(time ?? 0);
 }
 
 function readPromised(reader: WireReader): Promised {
@@ -284,7 +289,14 @@ function readPromised(reader: WireReader): Promised {
     ...promised,
     ...(above === undefined ? {} : { cannotTellAbove: above }),
     ...(lostAtMost === undefined ? {} : { lostAtMost }),
+    ...timeOf(reader),
   };
+}
+
+/** 0 stands for none. */
+function timeOf(reader: WireReader): { readonly time?: number } {
+  const time = reader.integer();
+  return time === 0 ? {} : { time };
 }
 
 function readVote(reader: WireReader): AcceptedInstance {

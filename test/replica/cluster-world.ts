@@ -1,3 +1,4 @@
+import type { Clock } from '../../src/base/clock.ts';
 import type { Observer } from '../../src/base/observer.ts';
 import type { LogBoot } from '../../src/log/log.ts';
 import type { Member, Membership } from '../../src/paxos/chosen-value.ts';
@@ -51,11 +52,17 @@ export class ClusterWorld {
   readonly clock = new ManualClock();
   readonly networks = new MemoryNetworks();
   readonly nodes = new Map<number, Node>();
+  readonly #aheadMs: Readonly<Record<number, number>>;
   #randomCount = 0;
 
+  /** @param options - `aheadMs`: by how much the wall clock of a replica is wrong */
+  constructor({ aheadMs = {} }: { readonly aheadMs?: Readonly<Record<number, number>> } = {}) {
+    this.#aheadMs = aheadMs;
+  }
+
   /** Three voters that know each other, one of which leads. */
-  static async ofThree(): Promise<ClusterWorld> {
-    const world = new ClusterWorld();
+  static async ofThree(options: ConstructorParameters<typeof ClusterWorld>[0] = {}): Promise<ClusterWorld> {
+    const world = new ClusterWorld(options);
     const initialMembership = membershipOf([1, 2, 3].map((id) => memberOf(id)));
     for (const id of [1, 2, 3]) await world.boot(id, { initialMembership });
     await world.untilLed();
@@ -101,7 +108,7 @@ export class ClusterWorld {
         links = this.#linksOf(id, self, observer, onMessage);
         return links;
       },
-      clock: this.clock,
+      clock: this.#clockOf(id),
       random: { bytes: (count) => new Uint8Array(count).fill(++this.#randomCount * 37 + id * 11) },
       observer,
       pressure: () => node.pressure,
@@ -116,6 +123,16 @@ export class ClusterWorld {
     this.nodes.set(id, node);
     await links.start();
     return node;
+  }
+
+  #clockOf(id: number): Clock {
+    const { clock } = this;
+    const aheadMs = this.#aheadMs[id] ?? 0;
+    return {
+      now: () => clock.now() + aheadMs,
+      monotonic: () => clock.monotonic(),
+      after: (delayMs, action) => clock.after(delayMs, action),
+    };
   }
 
   #linksOf(id: number, self: Peer, observer: Observer, onMessage: LinksOptions['onMessage']): Links {

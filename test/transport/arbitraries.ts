@@ -5,6 +5,8 @@ import type { CannotTellProof, PaxosMessage } from '../../src/paxos/messages.ts'
 import type { Peer } from '../../src/paxos/peer.ts';
 
 const integer = fc.maxSafeNat();
+/** Of a clock. */
+const time = fc.integer({ min: 1, max: 4_102_444_800_000 });
 export const incarnation = fc
   .array(fc.constantFrom(...'0123456789abcdef'), { minLength: 16, maxLength: 16 })
   .map((digits) => digits.join(''));
@@ -64,6 +66,7 @@ const byKind: { [Kind in PaxosMessage['kind']]: fc.Arbitrary<Extract<PaxosMessag
       cannotTell: fc.array(cannotTell, { maxLength: 5 }),
       cannotTellAbove: cannotTell,
       lostAtMost: ballot,
+      time,
     },
     { requiredKeys: ['kind', 'ballot', 'truncatedTo', 'accepted', 'cannotTell'] },
   ),
@@ -80,7 +83,10 @@ const byKind: { [Kind in PaxosMessage['kind']]: fc.Arbitrary<Extract<PaxosMessag
     openingInstance: integer,
     votedTo: integer,
   }),
-  'heartbeat-answer': fc.record({ kind: kind('heartbeat-answer'), ballot, round: integer, chosenTo: integer }),
+  'heartbeat-answer': fc.record(
+    { kind: kind('heartbeat-answer'), ballot, round: integer, chosenTo: integer, time },
+    { requiredKeys: ['kind', 'ballot', 'round', 'chosenTo'] },
+  ),
   fetch: fc.record({ kind: kind('fetch'), firstInstance: integer }),
   learned: fc.record({ kind: kind('learned'), entries: fc.array(chosen, { maxLength: 5 }), chosenTo: integer }),
   trimmed: fc.record({ kind: kind('trimmed'), minChosenInstance: integer }),
