@@ -54,10 +54,10 @@ export class Watcher {
   }
 
   /** Runs a check. */
-  check(action: () => void): void {
+  check(action: (steps: StepChecks) => void): void {
     if (this.violation !== undefined) return;
     try {
-      action();
+      action(this.steps);
     } catch (error) {
       this.violation = error;
     }
@@ -238,7 +238,7 @@ export class ReplicaWatch {
   }
 
   #check(action: (steps: StepChecks) => void): void {
-    this.#watcher.check(() => action(this.#watcher.steps));
+    this.#watcher.check(action);
   }
 
   #onSend(message: PaxosMessage): void {
