@@ -13,6 +13,7 @@ import {
   metaKeys,
   metaParameters,
   printCommitted,
+  type StoredDocument,
   sql,
 } from './schema.ts';
 import { inTransaction, Statement } from './sqlite.ts';
@@ -44,14 +45,18 @@ export class CommitWriter {
     this.#writeMeta = new Statement(database, path, sql.writeMeta);
   }
 
-  /** History is durable up to `historyEnd` already (D5). Where the transaction fails the scrubber begins again. */
+  /**
+   * History is durable up to `historyEnd` already (D5). Where the transaction fails the scrubber begins again.
+   * @param onWritten - told of each row
+   */
   write(
     before: CommittedCheckpoint,
     transaction: OpenTransaction,
     historyEnd: HistoryEnd,
     scrubber: RowScrubber,
+    onWritten: (document: StoredDocument) => void,
   ): CommittedCheckpoint {
-    const after = this.#writeRows(before, transaction, scrubber);
+    const after = this.#writeRows(before, transaction, scrubber, onWritten);
     this.#writeDedupeEntries(transaction);
     if (after.state.instance % digestInterval === 0) this.recordDigest(after);
     this.state(after, historyEnd);
@@ -78,10 +83,16 @@ export class CommitWriter {
     return inTransaction(this.#database, this.#path, write);
   }
 
-  #writeRows(before: CommittedCheckpoint, transaction: OpenTransaction, scrubber: RowScrubber): CommittedCheckpoint {
+  #writeRows(
+    before: CommittedCheckpoint,
+    transaction: OpenTransaction,
+    scrubber: RowScrubber,
+    onWritten: (document: StoredDocument) => void,
+  ): CommittedCheckpoint {
     return changeRows(before, transaction, this.#hashes, (row, hash, replacedHash) => {
       this.#writeDocument.run(documentParameters(row, hash));
       scrubber.rowChanged(row.collection, row.documentId, replacedHash, hash);
+      onWritten({ row, hash });
     });
   }
 

@@ -75,13 +75,15 @@ export class OpenTransaction implements StateView {
 
   /** In the order of their keys, so that neighbours in the table are written together. */
   changedRows(): ChangedRow[] {
-    const changed: ChangedRow[] = [];
-    for (const documents of this.#documents.values()) {
-      for (const { row, committedHash, changed: isChanged } of documents.values()) {
-        if (isChanged && row !== undefined) changed.push({ row, replacedHash: committedHash });
+    const rows: ChangedRow[] = [];
+    for (const [, documents] of [...this.#documents].sort(byName)) {
+      // Names are sorted, and not rows: comparing them needs nothing but them.
+      for (const documentId of [...documents.keys()].sort()) {
+        const { row, committedHash, changed } = documents.get(documentId) ?? neverLookedAt;
+        if (changed && row !== undefined) rows.push({ row, replacedHash: committedHash });
       }
     }
-    return changed.sort(byKey);
+    return rows;
   }
 
   dedupeEntries(): Iterable<DedupeEntry> {
@@ -126,7 +128,8 @@ export function changeRows(
   return { state: transaction.state, digest, documentCount };
 }
 
-function byKey({ row: left }: ChangedRow, { row: right }: ChangedRow): number {
-  if (left.collection !== right.collection) return left.collection < right.collection ? -1 : 1;
-  return left.documentId < right.documentId ? -1 : 1;
+const neverLookedAt: Looked = { row: undefined, committedHash: undefined, changed: false };
+
+function byName([left]: readonly [string, unknown], [right]: readonly [string, unknown]): number {
+  return left < right ? -1 : 1;
 }

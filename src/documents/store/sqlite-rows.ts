@@ -4,8 +4,9 @@ import type { Hashes } from '../../base/hashes.ts';
 import { emptyHistory, type HistoryEnd, parseHistoryEnd } from '../history/history-end.ts';
 import { CommitWriter } from './commit-writer.ts';
 import type { OpenTransaction } from './open-transaction.ts';
+import { RecentDocuments } from './recent-documents.ts';
 import { RowScrubber } from './row-scrubber.ts';
-import { nearer, type RowStorage, type StoredHead } from './row-storage.ts';
+import { type CommittedRows, nearer, type RowStorage, type StoredHead } from './row-storage.ts';
 import {
   type CommittedCheckpoint,
   checkFormat,
@@ -15,15 +16,20 @@ import {
   digestOf,
   metaKeys,
   type RecordedDigest,
+  type StoredDocument,
   sql,
 } from './schema.ts';
 import { databaseBytes, inPersistedTransaction, inTransaction, Statement, translated } from './sqlite.ts';
 import type { SqliteDatabase } from './sqlite-file.ts';
 import { VerifiedRows } from './verified-rows.ts';
 
+/** Most of the documents that a busy second changes. */
+const recentBytesMax = 8 * 1024 * 1024;
+
 interface Opened {
   readonly database: DatabaseSync;
   readonly rows: VerifiedRows;
+  readonly recent: RecentDocuments;
   readonly writer: CommitWriter;
   readonly scrubber: RowScrubber;
   readonly digests: { readonly read: Statement; readonly below: Statement; readonly above: Statement };
@@ -52,6 +58,7 @@ export class SqliteRows implements RowStorage {
       this.#opened = {
         database,
         rows,
+        recent: new RecentDocuments(rows, recentBytesMax),
         writer: new CommitWriter(database, path, this.#hashes),
         scrubber: new RowScrubber(database, path, this.#hashes),
         digests: {
@@ -67,7 +74,12 @@ export class SqliteRows implements RowStorage {
     }
   }
 
-  get rows(): VerifiedRows {
+  get rows(): CommittedRows {
+    return this.#open().recent;
+  }
+
+  /** As they are in the file. */
+  get stored(): VerifiedRows {
     return this.#open().rows;
   }
 
@@ -90,13 +102,18 @@ export class SqliteRows implements RowStorage {
     }
   }
 
-  commit(
+  async commit(
     before: CommittedCheckpoint,
     transaction: OpenTransaction,
     historyEnd: HistoryEnd,
   ): Promise<CommittedCheckpoint> {
-    const { database, writer, scrubber } = this.#open();
-    return this.#atomically(database, () => writer.write(before, transaction, historyEnd, scrubber));
+    const { database, recent, writer, scrubber } = this.#open();
+    const written: StoredDocument[] = [];
+    const after = await this.#atomically(database, () =>
+      writer.write(before, transaction, historyEnd, scrubber, (document) => written.push(document)),
+    );
+    recent.committed(written);
+    return after;
   }
 
   recordDigest(committed: CommittedCheckpoint): Promise<void> {

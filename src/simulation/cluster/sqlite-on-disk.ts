@@ -97,14 +97,14 @@ function fill(database: DatabaseSync, image: Uint8Array): void {
 export class SqliteRowsOnDisk extends SqliteRows {
   readonly live: CommittedView = {
     open() {},
-    row: (collection, documentId) => this.rows.document(collection, documentId)?.row,
-    dedupe: (actor, key, line) => this.rows.dedupe(actor, key, line),
+    row: (collection, documentId) => this.stored.document(collection, documentId)?.row,
+    dedupe: (actor, key, line) => this.stored.dedupe(actor, key, line),
     close() {},
   };
   readonly pages: RowPages = {
     open() {},
-    page: (collection, afterId, countMax) => this.rows.page(collection, afterId, countMax),
-    historyEnd: () => this.rows.meta(metaKeys.historyEnd) ?? damaged('the end of history is missing'),
+    page: (collection, afterId, countMax) => this.stored.page(collection, afterId, countMax),
+    historyEnd: () => this.stored.meta(metaKeys.historyEnd) ?? damaged('the end of history is missing'),
     close() {},
   };
 
