@@ -17,6 +17,9 @@ const harmlessCodes: ReadonlySet<ErrorCode> = new Set(['not-a-member', 'no-room'
 
 const requestMs = 0.2;
 
+/** What a log lost to its disk the others have; a checkpoint they cannot give yet. */
+const isOfLog = (path: string): boolean => path.includes('/log/');
+
 /** What came of asking a replica something. `lost`: no answer came in time, and none is listened to any more. */
 export type Asked<Value> =
   | { readonly kind: 'answer'; readonly value: Value }
@@ -43,6 +46,7 @@ export class Cluster {
   startAll(): void {
     for (const { name } of this.shape.group.peers) {
       const machine = this.room.addMachine(name);
+      machine.disk.mayLoseSector = isOfLog;
       machine.onEnd((process, end) => this.#onEnd(machine, process, end));
       machine.start((hands) => this.#open(machine, hands));
     }

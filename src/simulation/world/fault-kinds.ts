@@ -59,7 +59,7 @@ export const faultKinds = {
   'full-disk': perMinute(1, 10, 'a disk has no room for a while, from any byte on'),
   'cache-eviction': chance(0.001, 0.2, 'a read comes from the platter instead of the cache'),
   'read-rot': chance(0.001, 0.03, 'a read gives a wrong bit, once'),
-  'rest-rot': perMinute(1, 20, 'bits of a sector change on the platter'),
+  'rest-rot': perMinute(1, 20, 'bits of a sector change on the platter, or it cannot be read any more'),
   'misdirected-write': chance(0.0002, 0.01, 'a synced sector lands at another place'),
   'lost-write': chance(0.0002, 0.01, 'a synced sector does not land: the older content stays'),
   'disk-lost': perMinute(1, 6, 'a machine comes back with an empty disk'),

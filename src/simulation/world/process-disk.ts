@@ -108,7 +108,8 @@ class ProcessFile implements DiskFile {
 
   read(offset: number, length: number): Promise<Uint8Array> {
     return this.#call('read', 'read-ms', () => {
-      if (this.#strikes('read-error')) throw failure(this.#path, 'failed', 'read');
+      const fails = this.#strikes('read-error') || !this.#file.canRead(offset, length);
+      if (fails) throw failure(this.#path, 'failed', 'read');
       if (this.#strikes('cache-eviction')) this.#file.evict(offset, length);
       const bytes = this.#file.read(offset, length);
       if (bytes.byteLength > 0 && this.#strikes('read-rot')) {

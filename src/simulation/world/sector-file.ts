@@ -28,6 +28,8 @@ export class SectorFile {
   #captures: SyncCapture[] = [];
   /** Sectors whose synced content goes with the next sync of this file, and what is there then. */
   readonly #going = new Map<number, Uint8Array>();
+  /** Sectors that the platter does not give any more. */
+  readonly #lost = new Set<number>();
   /** Length as the machine sees it. */
   bytes = 0;
 
@@ -46,6 +48,7 @@ export class SectorFile {
     this.#makeReadable(end);
     this.#readable.set(bytes, offset);
     this.bytes = Math.max(this.bytes, end);
+    if (this.#lost.size > 0) this.#findAgain(offset, end);
     for (let sector = Math.floor(offset / sectorBytes); sector * sectorBytes < end; sector += 1)
       if (flushesEarly()) this.#persist(sector, this.#page(sector));
   }
@@ -142,6 +145,19 @@ export class SectorFile {
     this.#platterHigh = Math.max(this.#platterHigh, end);
   }
 
+  /** A sector fails every read that touches it, until it is written over whole. */
+  lose(sector: number): void {
+    this.#lost.add(sector);
+  }
+
+  canRead(offset: number, length: number): boolean {
+    const end = Math.min(this.bytes, offset + length);
+    for (const sector of this.#lost) {
+      if (sector * sectorBytes < end && offset < (sector + 1) * sectorBytes) return false;
+    }
+    return true;
+  }
+
   /** Replaces the whole content, on the platter too: somebody's hand. */
   replace(bytes: Uint8Array): void {
     this.#readable = bytes.slice();
@@ -152,6 +168,7 @@ export class SectorFile {
     this.#platterBytes = bytes.byteLength;
     this.#platterHigh = bytes.byteLength;
     this.#dirty.clear();
+    this.#lost.clear();
   }
 
   clone(): SectorFile {
@@ -162,6 +179,7 @@ export class SectorFile {
     copy.#platterHigh = this.#platterHigh;
     copy.bytes = this.bytes;
     for (const sector of this.#dirty) copy.#dirty.add(sector);
+    for (const sector of this.#lost) copy.#lost.add(sector);
     for (const [sector, older] of this.#going) copy.#going.set(sector, older);
     for (const file of [this, copy]) {
       file.#ownsReadable = false;
@@ -198,6 +216,13 @@ export class SectorFile {
     }
     this.#platterHigh = Math.min(this.#platterHigh, bytes);
     this.#platterBytes = bytes;
+  }
+
+  /** A disk puts what is written to a bad sector elsewhere. */
+  #findAgain(offset: number, end: number): void {
+    for (const sector of this.#lost) {
+      if (offset <= sector * sectorBytes && (sector + 1) * sectorBytes <= end) this.#lost.delete(sector);
+    }
   }
 
   #keepForSyncs(sector: number): void {

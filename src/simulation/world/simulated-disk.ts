@@ -45,6 +45,8 @@ export class SimulatedDisk {
   #inWrite: (() => void) | undefined;
   /** Room of the whole disk. When it is full, existing bytes may still be overwritten. */
   capacityBytes = Number.POSITIVE_INFINITY;
+  /** Whether rot may leave a sector of that file unreadable: who reads it has to go on around it. */
+  mayLoseSector: (path: string) => boolean = () => false;
 
   constructor(machine: string, scheduler: Scheduler, fate: Fate) {
     this.machine = machine;
@@ -115,7 +117,7 @@ export class SimulatedDisk {
     file.damage(offset, Uint8Array.of(byte ^ (1 << (bit % 8))));
   }
 
-  /** Rot in a sector of a file that has one, drawn by `stream`: one bit, some bytes or all. Answers where. */
+  /** Rot in a sector of a file that has one, drawn by `stream`: one bit, some bytes, all, or none can be read. Answers where. */
   rot(): { readonly path: string; readonly offset: number } | undefined {
     const random = this.fate.stream('rest-rot where');
     const files = [...this.#root.filesBelow('')].filter(([, file]) => file.bytes > 0);
@@ -123,6 +125,10 @@ export class SimulatedDisk {
     const [path, file] = random.pick(files);
     const offset = this.#usedSector(file, random) * sectorBytes;
     const length = Math.min(sectorBytes, file.bytes - offset);
+    if (this.mayLoseSector(path) && random.chance(0.5)) {
+      file.lose(offset / sectorBytes);
+      return { path, offset };
+    }
     const extent = random.integer(3);
     if (extent === 0) this.flipBit(path, (offset + random.integer(length)) * 8 + random.integer(8));
     else if (extent === 1) file.damage(offset + random.integer(length), random.bytes(1));

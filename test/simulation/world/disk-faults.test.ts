@@ -110,6 +110,30 @@ test('rot on read changes one bit of one answer; rot at rest changes the platter
   assert.notEqual(words(machineDisk.bytesOf('/file')), 'omd content');
 });
 
+test('a sector that the platter does not give fails every read that touches it, until it is written over whole', async () => {
+  const { room, file, machineDisk } = await struck({}, new Uint8Array(1024).fill(7));
+  const fail = (offset: number, length: number) =>
+    assert.rejects(room.settled(file.read(offset, length)), fails('failed'));
+  machineDisk.mayLoseSector = (path) => path === '/file';
+  const struckSectors = new Set<number | undefined>();
+  // Half of all rot only changes bits.
+  for (let count = 0; count < 100; count += 1) struckSectors.add(machineDisk.rot()?.offset);
+  assert.deepEqual([...struckSectors].sort(), [0, 512]);
+  await fail(0, 1024);
+  await fail(1023, 1);
+  await room.settled(file.writeAndSync(512, text('half a sector')));
+  await fail(512, 1);
+  await room.settled(file.writeAndSync(400, new Uint8Array(624).fill(9)));
+  assert.equal((await room.settled(file.read(512, 512)))[0], 9);
+  await fail(511, 1);
+  room.machine('aalto').powerCut();
+  room.machine('aalto').restart();
+  await room.run();
+  const { disk } = handsOf(room, 'aalto');
+  const reopened = await room.settled(disk.open('/file', 'read'));
+  await assert.rejects(room.settled(reopened.read(0, 1)), fails('failed'));
+});
+
 test('sectors that reached the platter early are there after a power cut, though their sync failed', async () => {
   const left = new Set<string>();
   for (let count = 0; count < 10; count += 1) {
