@@ -1,6 +1,6 @@
 import { type Disk, DiskError, type DiskFile } from '../base/disk.ts';
 import { BatchEncoder } from './batch-encoder.ts';
-import { beginSegment, writeWhole } from './begin-segment.ts';
+import { beginSegment } from './begin-segment.ts';
 import {
   encodeHidden,
   encodeSegmentHeader,
@@ -166,7 +166,7 @@ async function spareFor(
       return await makeSpare(disk, directory, number, Math.max(bytes, bytesMin));
     } catch (error) {
       if (!isNoRoom(error)) throw error;
-      await shortenLast(options, context, recovery);
+      await shortenLast(options, recovery);
     }
   }
   return makeSpare(disk, directory, number, Math.max(logDefaults.segmentBytesMin, bytesMin));
@@ -176,20 +176,14 @@ function isNoRoom(error: unknown): boolean {
   return error instanceof DiskError && error.kind === 'no-room';
 }
 
-/** Gives back zeros before there is a next segment: the header says so first, lest the next boot miss them. */
-async function shortenLast(options: LogOptions, { seal, hashes }: SegmentContext, recovery: Recovery): Promise<void> {
-  const last = recovery.segments.at(-1);
+/**
+ * Gives back zeros before there is a next segment to say that they were nothing. Where that one does not come to be, the
+ * next start finds a file that is shorter than it was made, and doubts what stood there: a doubt is dissolved by the
+ * others. A header that says it first would be written over in place, and one that is torn there is damage for good.
+ */
+async function shortenLast(options: LogOptions, recovery: Recovery): Promise<void> {
   // A damaged log is left as it is.
-  const isDamaged = recovery.findings.damage.matters.length > 0;
-  if (last === undefined || isDamaged || last.fileBytes <= recovery.dataEnd) return;
-  const file = await options.disk.open(last.path, 'write');
-  try {
-    const header = encodeSegmentHeader({ ...last.header, fileBytes: recovery.dataEnd }, seal, hashes);
-    await writeWhole(file, last.path, 0, header);
-  } finally {
-    await file.close();
-  }
-  await giveBackZeros(options.disk, recovery);
+  if (recovery.findings.damage.matters.length === 0) await giveBackZeros(options.disk, recovery);
 }
 
 async function removeOtherSpares(disk: Disk, directory: string, number: number): Promise<void> {

@@ -51,7 +51,7 @@ export interface SegmentHeader {
   readonly previousEnd: number;
   /** Everything below it was synced before the segment got its name. */
   readonly initialEnd: number;
-  /** The file was that long, durably, before its first record: a shorter one has lost something. */
+  /** The file was that long, durably, before its first record: a shorter one has lost something, if only zeros. */
   readonly fileBytes: number;
   /** The three as they were when the segment began. */
   readonly firstInstance: number;

@@ -224,6 +224,32 @@ test('on a full disk the log still opens, with what room its own zeros give', as
   assert.equal((await readAll((await world.open(options)).log)).length, 51);
 });
 
+test('a start on a full disk may end in any disk call of it, in the middle of a write too: that is no damage', async () => {
+  const options = { segmentBytes: 4 * segmentBytes };
+  const full = new LogWorld();
+  const { log } = await full.open(options);
+  await appendChosen(log, 1, 50, 1000);
+  await log.close();
+  for (const path of full.memory.files()) if (path.endsWith('.new')) await full.memory.mount().remove(path);
+  full.memory.capacityBytes = full.memory.usedBytes;
+  for (let dieAt = 1, isWhole = false; !isWhole; dieAt += 1) {
+    const world = new LogWorld(full.memory.clone());
+    world.memory.plan = ({ number, method, bytes }): DiskFault | undefined => {
+      if (number !== dieAt) return undefined;
+      return method === 'write' && bytes > 1 ? { takes: Math.floor(bytes / 2) } : 'die-before';
+    };
+    isWhole = await world.open(options).then(
+      () => world.memory.callCount < dieAt,
+      () => false,
+    );
+    world.memory.kill();
+    world.memory.capacityBytes = Number.POSITIVE_INFINITY;
+    world.memory.plan = () => undefined;
+    const { boot } = await world.open(options);
+    assert.deepEqual([boot.damaged, boot.lastInstance], [[], 50], `call ${dieAt}`);
+  }
+});
+
 test('a disk without any room refuses to make a log', async () => {
   const world = new LogWorld();
   world.memory.capacityBytes = 10_000;
