@@ -1,23 +1,13 @@
-import assert from 'node:assert/strict';
 import { delay } from '../../../src/base/clock.ts';
 import { silentObserver } from '../../../src/base/observer.ts';
-import type { Log, LogBoot } from '../../../src/log/log.ts';
+import type { Log, LogBoot, LogRecord } from '../../../src/log/log.ts';
 import { openLog } from '../../../src/log/open-log.ts';
-import { ballotZero, compareBallots } from '../../../src/paxos/ballot.ts';
+import { compareBallots } from '../../../src/paxos/ballot.ts';
+import type { SeededRandom } from '../../../src/simulation/seeded-random.ts';
 import type { Hands } from '../../../src/simulation/world/simulated-process.ts';
 import { systemHashes } from '../../../src/system/hashes.ts';
-import { accepted, ballot, text } from '../../log/log-world.ts';
-
-/** What a log said over all its lives, and all that it was ever asked for. */
-export class LogLedger {
-  readonly acknowledged = new Map<number, string>();
-  readonly asked = new Set<string>();
-  readonly refusals: unknown[] = [];
-  promised = ballotZero;
-  lastAsked = 0;
-  round = 1;
-  boots = 0;
-}
+import { ballot } from '../../log/log-world.ts';
+import type { LogLedger } from './log-ledger.ts';
 
 /** The real log on a simulated disk: boots, is checked against the ledger, and works until its process ends. */
 export function logProgram(ledger: LogLedger): (hands: Hands) => Promise<Log> {
@@ -26,66 +16,105 @@ export function logProgram(ledger: LogLedger): (hands: Hands) => Promise<Log> {
       disk: hands.disk,
       directory: '/log',
       identity: 'test-cluster/main',
-      checkpointInstance: 0,
+      checkpointInstance: ledger.checkpoint,
       hashes: systemHashes,
       clock: hands.clock,
       observer: silentObserver,
       segmentBytes: 64 * 1024,
       onFailure: hands.exit,
     });
-    checkBoot(boot, log, ledger);
-    await checkRecords(boot, log, ledger);
-    await log.settleAmbiguous();
+    ledger.check(boot);
+    const holes = await ledger.checkRecords(boot, log);
     ledger.boots += 1;
-    ledger.lastAsked = Math.max(ledger.lastAsked, log.lastInstance);
-    void work(log, hands, ledger).catch(hands.exit);
+    const worker = new LogWorker(log, hands, ledger, boot);
+    void worker.run(holes).catch(hands.exit);
     return log;
   };
 }
 
-async function work(log: Log, { clock, random }: Hands, ledger: LogLedger): Promise<void> {
-  for (;;) {
-    const choice = random.integer(10);
-    if (choice < 7) {
-      const bytes = random.integer(3_000);
-      if (bytes + 1_000 < log.roomBytes) {
-        ledger.lastAsked += 1;
-        const record = accepted(ledger.lastAsked, bytes, ledger.round);
-        ledger.asked.add(text(record));
-        const appended = log.append([record]).then(() => {
-          ledger.acknowledged.set(record.instance, text(record));
-        });
-        if (random.chance(0.5)) await appended;
-        // The log says itself that it failed.
-        else appended.catch(() => undefined);
-      }
-    } else if (choice === 7) {
-      ledger.round += 1;
-      const next = ballot(ledger.round);
-      await log.promise(next);
-      if (compareBallots(next, ledger.promised) > 0) ledger.promised = next;
-    } else if (choice === 8) {
-      log.chosenTo(log.lastInstance);
+/** One voter's life with its log: votes, learns, promises, knows what is chosen, cleans behind its checkpoint. */
+class LogWorker {
+  readonly #log: Log;
+  readonly #clock: Hands['clock'];
+  readonly #random: SeededRandom;
+  readonly #ledger: LogLedger;
+  #round: number;
+  #toldTo: number;
+  /** Of all appends so far. */
+  #durable: Promise<unknown> = Promise.resolve();
+
+  constructor(log: Log, { clock, random }: Hands, ledger: LogLedger, boot: LogBoot) {
+    this.#log = log;
+    this.#clock = clock;
+    this.#random = random;
+    this.#ledger = ledger;
+    this.#round = boot.promised.round;
+    this.#toldTo = boot.chosenTo;
+  }
+
+  async run(holes: readonly number[]): Promise<void> {
+    const random = this.#random;
+    // A hole is filled by the next leader; until then nothing above it is known to be chosen.
+    for (const instance of holes) await this.#append([this.#ledger.vote(instance, this.#round)]);
+    if (random.chance(0.5)) await this.#choose(this.#ledger.toldTo);
+    if (random.chance(0.5)) await this.#log.settleAmbiguous();
+    for (;;) {
+      await this.#act(random.integer(12));
+      await delay(this.#clock, random.integer(60));
     }
-    await delay(clock, random.integer(60));
   }
-}
 
-function checkBoot(boot: LogBoot, log: Log, ledger: LogLedger): void {
-  assert.deepEqual(boot.damaged, [], 'a crash is never taken for damage');
-  assert.equal(boot.promiseLost, false);
-  assert.ok(compareBallots(boot.promised, ledger.promised) >= 0, 'a promise never goes back');
-  assert.ok(log.lastInstance <= ledger.lastAsked);
-}
+  async #act(choice: number): Promise<void> {
+    const { toldTo, lastAsked } = this.#ledger;
+    const open = lastAsked > toldTo ? toldTo + 1 + this.#random.integer(lastAsked - toldTo) : undefined;
+    if (choice < 6) await this.#append(this.#newVotes());
+    else if (choice === 6) await this.#promise();
+    else if (choice === 7 && open !== undefined) await this.#append([this.#ledger.vote(open, this.#round)]);
+    else if (choice === 8 && open !== undefined) await this.#append([this.#ledger.learn(open, this.#round)]);
+    else if (choice === 9 && open !== undefined) await this.#choose(open);
+    else if (choice === 10) await this.#clean();
+  }
 
-async function checkRecords(boot: LogBoot, log: Log, ledger: LogLedger): Promise<void> {
-  const found = new Map<number, string>();
-  for (let instance = boot.firstInstance; instance <= boot.chosenTo; instance += 1) {
-    found.set(instance, text((await log.read(instance, 1, 1))[0]));
+  #newVotes(): LogRecord[] {
+    const count = 1 + this.#random.integer(3);
+    return Array.from({ length: count }, () => this.#ledger.vote(this.#ledger.lastAsked + 1, this.#round));
   }
-  for (const it of boot.above) if (it.state === 'accepted') found.set(it.record.instance, text(it.record));
-  for (const [instance, record] of ledger.acknowledged) {
-    if (instance >= boot.firstInstance) assert.equal(found.get(instance), record, `instance ${instance} is there`);
+
+  async #append(records: readonly LogRecord[]): Promise<void> {
+    const counts = records.map(({ instance }) => this.#ledger.countAsked(instance));
+    const appended = this.#log.append(records).then(() => {
+      for (const [index, { instance }] of records.entries()) this.#ledger.acknowledge(instance, counts[index] ?? 0);
+    });
+    this.#durable = Promise.all([this.#durable, appended]);
+    if (this.#random.chance(0.5)) await this.#durable;
+    // The log says itself that it failed.
+    else this.#durable.catch(() => undefined);
   }
-  for (const record of found.values()) assert.ok(ledger.asked.has(record), 'only what was asked for is there');
+
+  async #promise(): Promise<void> {
+    const next = ballot(this.#round + 1);
+    await this.#log.promise(next);
+    this.#round += 1;
+    if (compareBallots(next, this.#ledger.promised) > 0) this.#ledger.promised = next;
+  }
+
+  /** What this log lost of it, or never heard of, is learned. */
+  async #choose(to: number): Promise<void> {
+    const lacking: LogRecord[] = [];
+    for (let instance = this.#toldTo + 1; instance <= to; instance += 1)
+      if (!this.#ledger.choose(instance)) lacking.push(this.#ledger.learn(instance, this.#round));
+    this.#toldTo = Math.max(this.#toldTo, to);
+    this.#ledger.toldTo = Math.max(this.#ledger.toldTo, to);
+    const appended = lacking.length > 0 ? this.#append(lacking) : undefined;
+    this.#log.chosenTo(to);
+    await appended;
+  }
+
+  /** A checkpoint is made of what can be read from the log: it has nothing that a crash could still take. */
+  async #clean(): Promise<void> {
+    const { checkpoint } = this.#ledger;
+    await this.#durable;
+    this.#ledger.checkpoint += this.#random.integer(Math.max(0, this.#toldTo - checkpoint) + 1);
+    await this.#log.dropBelow(this.#random.integer(this.#ledger.checkpoint + 1) + 1);
+  }
 }

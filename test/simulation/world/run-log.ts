@@ -6,7 +6,8 @@ import { type Dials, drawDials, quietDials, withFaults } from '../../../src/simu
 import { damagingKinds } from '../../../src/simulation/world/fault-kinds.ts';
 import { MachineRoom } from '../../../src/simulation/world/machine-room.ts';
 import { Weather } from '../../../src/simulation/world/weather.ts';
-import { LogLedger, logProgram } from './log-program.ts';
+import { LogLedger } from './log-ledger.ts';
+import { logProgram } from './log-program.ts';
 
 /** Everything of a swarm, but nothing that damages the only copy, and one process at a time: that is a lock's job. */
 function dialsOf(seed: number): Dials {
