@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
+import { request as httpRequest, type IncomingHttpHeaders, type Server } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { nanoid } from 'nanoid';
 import type { Observer } from '../../src/base/observer.ts';
@@ -62,6 +62,14 @@ export class RestServer {
     server.#server.listen(0, '127.0.0.1');
     await once(server.#server, 'listening');
     return server;
+  }
+
+  /** The same at a socket of the file system. */
+  async listenAt(path: string): Promise<Server> {
+    const local = createHttpServer(this.app);
+    local.listen(path);
+    await once(local, 'listening');
+    return local;
   }
 
   get port(): number {
