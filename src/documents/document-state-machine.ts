@@ -170,6 +170,10 @@ export class DocumentStateMachine implements StateMachine, LiveDocuments {
     return { position: state.position, time: state.time, chain: base64url(state.chain), digest: base64url(digest) };
   }
 
+  async checkpointDigest(instance: number): Promise<Uint8Array | undefined> {
+    return (await this.#store.digestAt(instance))?.digest;
+  }
+
   async lockCheckpointState(): Promise<CheckpointLock> {
     const { instance } = await this.#replay.lock();
     this.#observer.report('debug', 'checkpoint-locked', { instance });

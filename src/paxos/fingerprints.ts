@@ -27,9 +27,8 @@ export function createFingerprints(): FingerprintState {
 
 /** Takes a mark, of this replica too. @returns why this replica must stop, where it must */
 export function onMark(state: CoreState, from: ReplicaId, mark: FingerprintMark): Exclusion | undefined {
-  const { machineId, instance, fingerprint } = mark;
-  const comparison = comparisonOf(state.fingerprints, machineId, instance);
-  comparison.fingerprints.set(from, fingerprint);
+  const comparison = comparisonOf(state.fingerprints, mark);
+  comparison.fingerprints.set(from, mark.fingerprint);
   return judge(state, comparison);
 }
 
@@ -56,8 +55,8 @@ function equalBytes(left: Uint8Array, right: Uint8Array): boolean {
   return left.length === right.length && left.every((byte, index) => byte === right[index]);
 }
 
-function comparisonOf({ comparisons }: FingerprintState, machineId: number, instance: number): Comparison {
-  const key = `${machineId} ${instance}`;
+function comparisonOf({ comparisons }: FingerprintState, { machineId, of, instance }: FingerprintMark): Comparison {
+  const key = `${machineId} ${of} ${instance}`;
   const known = comparisons.get(key);
   if (known !== undefined) return known;
   const comparison: Comparison = { machineId, instance, fingerprints: new Map() };

@@ -150,6 +150,8 @@ export interface Fingerprints {
 
 export interface FingerprintMark {
   readonly machineId: number;
+  /** `execution`: its fingerprint after that instance. `digest`: of all that its checkpoint held there. */
+  readonly of: 'execution' | 'digest';
   readonly instance: number;
   readonly fingerprint: Uint8Array;
 }

@@ -149,7 +149,7 @@ export function assemble(options: ReplicaOptions, host: PartsHost): Parts {
     ...{ limits, core, loop, storage, readable, applier, proposals, admission, reads, gate },
     ...{ change, transfer, standing, clocks, doubts, sweep, ticking },
     impasse: new Impasse(core, observer),
-    marks: new Marks(machines, applier, receive),
+    marks: new Marks(machines, applier, observer, receive),
     book: new PeerBook(core, forming, peers),
   };
 }

@@ -63,6 +63,11 @@ export interface StateMachine {
    * @throws LoggosError `invalid-parameter`: the moment is later than the files
    */
   rewindCheckpointState?(directory: string, moment: CheckpointMoment): Promise<RewoundCheckpoint>;
+  /**
+   * The digest of the whole checkpoint as it was recorded at a multiple of 1,000 instances, for comparison with the other
+   * replicas; undefined: none was. Absent: none are.
+   */
+  checkpointDigest?(instance: number): Promise<Uint8Array | undefined>;
   /** Facts of the last durable checkpoint that go into a snapshot's manifest. Absent: zeros. */
   checkpointFacts?(): CheckpointFacts;
 }

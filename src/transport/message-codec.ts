@@ -38,7 +38,7 @@ const kindNumbers = new Map(kinds.map((kind, number) => [kind, number]));
 /** A kind's place stands for it; 0: there is none. */
 const proofs: readonly (CannotTellProof | undefined)[] = [undefined, 'ambiguous', 'damaged'];
 /** What an entry of a list takes at least. */
-const entryBytesMin = { accepted: 37, cannotTell: 9, chosen: 36, mark: 16 };
+const entryBytesMin = { accepted: 37, cannotTell: 9, chosen: 36, mark: 17 };
 
 /** With room for a frame's head in front. */
 export function encodeMessage(message: PaxosMessage): Buffer {
@@ -133,8 +133,9 @@ function write(writer: WireWriter, message: PaxosMessage): void {
       return;
     case 'fingerprints':
       writer.count(message.marks.length);
-      for (const { machineId, instance, fingerprint } of message.marks) {
+      for (const { machineId, of, instance, fingerprint } of message.marks) {
         writer.count(machineId);
+        writer.flag(of === 'digest');
         writer.integer(instance);
         writer.raw(fingerprint);
       }
@@ -320,7 +321,9 @@ function failed(reader: WireReader): CannotTellProof {
 }
 
 function readMark(reader: WireReader): FingerprintMark {
-  return { machineId: reader.count(), instance: reader.integer(), fingerprint: reader.raw() };
+  const machineId = reader.count();
+  const of = reader.flag() ? 'digest' : 'execution';
+  return { machineId, of, instance: reader.integer(), fingerprint: reader.raw() };
 }
 
 /** As the chosen value that holds it: its bytes are defined there. */

@@ -5,7 +5,7 @@
  *                                        nothing but addresses
  *   newcomer                             another replica with an empty disk, which waits to be added
  *   elect R                              R campaigns; prepares and promises are delivered
- *   campaign R · propose R TEXT · read R ROUND · transfer R to S · mark R INSTANCE TEXT
+ *   campaign R · propose R TEXT · read R ROUND · transfer R to S · mark R INSTANCE TEXT [digest]
  *   may-read R · may-propose R           whether R's core would take it
  *   change R add/promote/remove S        the leader R proposes a membership, or says why not
  *   deliver · deliver/drop/duplicate KIND [to R] [from R]
@@ -56,7 +56,7 @@ function run(world: PaxosWorld, [verb = '', first = '', second = '', ...rest]: s
     propose: () => world.propose(replica, second),
     read: () => world.read(replica, Number(second)),
     transfer: () => world.input(replica, { kind: 'transfer', to: Number(rest[0]) }),
-    mark: () => mark(world, replica, Number(second), rest[0] ?? ''),
+    mark: () => mark(world, replica, Number(second), rest),
     change: () => change(world, replica, second, Number(rest[0])),
     'may-read': () => {
       world.trace.push(`${replica} may ${canRead(world.node(replica).core) ? '' : 'not '}be asked to read`);
@@ -134,9 +134,12 @@ function change(world: PaxosWorld, leader: number, kind: string, member: number)
     world.trace.push(`${leader} does not ${kind} ${member}, ${refusal.code}: ${refusal.message}`);
 }
 
-function mark(world: PaxosWorld, replica: number, instance: number, text: string): void {
+function mark(world: PaxosWorld, replica: number, instance: number, [text, digest]: readonly string[]): void {
   const fingerprint = new TextEncoder().encode(text);
-  world.input(replica, { kind: 'mark', mark: { machineId: 1, instance, fingerprint } });
+  world.input(replica, {
+    kind: 'mark',
+    mark: { machineId: 1, of: digest === undefined ? 'execution' : 'digest', instance, fingerprint },
+  });
 }
 
 function cut(world: PaxosWorld, from: number, second: string, last: number): void {

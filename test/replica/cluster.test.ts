@@ -211,6 +211,26 @@ test('a follower whose tail is full stops applying and goes on voting; later it 
   await world.stop();
 });
 
+test('a replica whose checkpoint holds something else at a thousandth instance than those of a quorum stops', async () => {
+  const world = await ClusterWorld.ofThree();
+  for (const { machine } of world.all) machine.digest = 'what all executed';
+  world.node(2).machine.digest = 'what it stored of it';
+  await world.write(await world.untilLed(), 'a');
+  for (const { machine } of world.all) machine.checkpoint = 999;
+  await world.clock.pass(2_500);
+  assert(
+    world.all.every(({ replica }) => replica.state.name === 'running'),
+    'nothing is recorded yet',
+  );
+  for (const { machine } of world.all) machine.checkpoint = 2_345;
+  await world.clock.until(() => world.node(2).replica.state.name !== 'running', 'the odd one finds out');
+  assert.match(world.node(2).replica.state.reason, /instance 2000/);
+  for (const id of [1, 3]) assert.equal(world.node(id).replica.state.name, 'running');
+  const leader = await world.untilLed([1, 3]);
+  await world.write(leader, 'without it');
+  await world.stop();
+});
+
 test('a member is added as a learner, promoted when it is level, and removed again', async () => {
   const world = await ClusterWorld.ofThree();
   const leader = await world.untilLed();

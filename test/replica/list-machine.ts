@@ -15,6 +15,8 @@ export class ListMachine implements StateMachine {
   readonly contexts: unknown[] = [];
   readonly times: number[] = [];
   checkpoint: number;
+  /** What its checkpoint recorded of itself at every 1,000th instance; none: nothing. */
+  digest: string | undefined;
   /** Thrown by the next `execute`. */
   failure: Error | undefined;
 
@@ -44,6 +46,10 @@ export class ListMachine implements StateMachine {
 
   checkpointFingerprint(): Fingerprint {
     return this.#fingerprint(this.checkpoint);
+  }
+
+  async checkpointDigest(instance: number): Promise<Uint8Array | undefined> {
+    return this.digest === undefined ? undefined : bytesOf(`${instance}:${this.digest}`);
   }
 
   async lockCheckpointState(): Promise<CheckpointLock> {

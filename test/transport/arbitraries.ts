@@ -34,7 +34,8 @@ const vote = fc.record(
   { requiredKeys: ['instance', 'ballot', 'value'] },
 );
 const cannotTell = fc.record({ instance: integer, proof });
-const mark = fc.record({ machineId: fc.nat(), instance: integer, fingerprint: value });
+const of = fc.constantFrom('execution' as const, 'digest' as const);
+const mark = fc.record({ machineId: fc.nat(), of, instance: integer, fingerprint: value });
 
 function kind<Kind extends PaxosMessage['kind']>(name: Kind): fc.Arbitrary<Kind> {
   return fc.constant(name);
