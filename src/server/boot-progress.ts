@@ -2,12 +2,15 @@ import { LoggosError } from '../base/errors.ts';
 
 /** One part of a boot; `done` and `total` where it can be said how far it is. */
 export interface BootStep {
-  readonly phase: 'opening' | 'rebuilding' | 'catching-up' | 'replaying' | 'joining';
+  readonly phase: 'meeting' | 'opening' | 'rebuilding' | 'catching-up' | 'replaying' | 'joining';
   readonly done?: number;
   readonly total?: number;
+  /** Names of replicas that it waits for, with commas between. */
+  readonly missing?: string;
 }
 
 const words: Readonly<Record<BootStep['phase'], string>> = {
+  meeting: 'waiting for the other replicas of a new cluster',
   opening: 'opening the checkpoint and the log',
   rebuilding: 'rebuilding the checkpoint, in bytes of the snapshot',
   'catching-up': 'replaying the log into the checkpoint, in instances',
@@ -25,8 +28,9 @@ export class BootProgress {
   }
 
   get detail(): string {
-    const { phase, done, total } = this.#step();
-    return `booting: ${words[phase]}${done === undefined || total === undefined ? '' : `: ${done} of ${total}`}`;
+    const { phase, done, total, missing = '' } = this.#step();
+    const progress = done === undefined || total === undefined ? '' : `: ${done} of ${total}`;
+    return `booting: ${words[phase]}${progress}${missing === '' ? '' : `; not there: ${missing}`}`;
   }
 
   refusal(): LoggosError {

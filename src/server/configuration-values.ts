@@ -14,6 +14,43 @@ export const address = z.string().transform((text, context) => {
   return z.NEVER;
 });
 
+/** A list with commas between; empty text is none. */
+export const names = z.string().transform((text) =>
+  text
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== ''),
+);
+
+/** Empty text is none. */
+export const optionalAddress = z
+  .string()
+  .transform((text) => (text === '' ? undefined : text))
+  .pipe(z.optional(address));
+
+/** `gaios=10.0.0.1:7000,lakka=10.0.0.2:7000`; each name once, each port from 1. */
+export const namedAddresses = z.string().transform((text, context) => {
+  const entries = names.parse(text).map((entry) => {
+    const at = entry.indexOf('=');
+    const name = entry.slice(0, Math.max(0, at));
+    const parsed = address.safeParse(entry.slice(at + 1));
+    return parsed.success && /^[a-z0-9][a-z0-9-]{0,31}$/.test(name) ? { name, ...parsed.data } : undefined;
+  });
+  const known = entries.filter((entry) => entry !== undefined && entry.port > 0);
+  const isWhole = known.length === entries.length && new Set(known.map((entry) => entry?.name)).size === known.length;
+  if (isWhole) return known.flatMap((entry) => (entry === undefined ? [] : [entry]));
+  context.addIssue({
+    code: 'custom',
+    message: 'name=host:port with commas between, each name once, such as gaios=10.0.0.1:7000,lakka=10.0.0.2:7000',
+  });
+  return z.NEVER;
+});
+
+/** The other way round. */
+export function printAddress({ host, port }: { readonly host: string; readonly port: number }): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
 /** `64MiB`, `4096`. Inclusive bounds, in bytes. */
 export function bytes(bytesMin: number, bytesMax: number): z.ZodType<number> {
   return quantity(units, bytesMin, bytesMax, `a size from ${bytesMin} to ${bytesMax} bytes, such as 64MiB`);
@@ -36,14 +73,6 @@ export const flag = z.string().transform((text, context) => {
   context.addIssue({ code: 'custom', message: 'true or false' });
   return z.NEVER;
 });
-
-/** A list with commas between; empty text is none. */
-export const names = z.string().transform((text) =>
-  text
-    .split(',')
-    .map((name) => name.trim())
-    .filter((name) => name !== ''),
-);
 
 function quantity(
   factors: Readonly<Record<string, number>>,

@@ -1,6 +1,16 @@
 import { z } from 'zod';
 import { LoggosError } from '../base/errors.ts';
-import { address, bytes, count, duration, flag, names } from './configuration-values.ts';
+import { isLoopback } from '../base/loopback.ts';
+import {
+  address,
+  bytes,
+  count,
+  duration,
+  flag,
+  namedAddresses,
+  names,
+  optionalAddress,
+} from './configuration-values.ts';
 
 /** One setting: the flag `--segment-bytes`, the variable LOGGOS_SEGMENT_BYTES and the key `segmentBytes` of the file. */
 interface Setting {
@@ -33,10 +43,43 @@ const settings = {
     argument: 'name',
     description: "This replica's name, given to it at its first start.",
   },
+  peer: {
+    schema: optionalAddress,
+    default: '',
+    argument: 'host:port',
+    description: "Where other replicas are listened to; absent: this replica's own address in --peers.",
+  },
+  peers: {
+    schema: namedAddresses,
+    default: '',
+    argument: 'name=host:port,…',
+    description:
+      'All replicas of a new group, this one too, with the addresses they dial; the same for each. Later: addresses that have changed.',
+  },
+  peerCertificate: {
+    schema: z.string(),
+    default: '',
+    argument: 'file',
+    description: 'PEM. Proves to other replicas by TLS 1.3 who this one is: its SAN names it (DNS:<name>).',
+  },
+  peerKey: { schema: z.string(), default: '', argument: 'file', description: 'PEM. The key of --peer-certificate.' },
+  peerAuthority: {
+    schema: z.string(),
+    default: '',
+    argument: 'file',
+    description: 'PEM. The authority that signs the certificates of the replicas of this cluster, and no others.',
+  },
+  peerSecret: {
+    schema: z.string(),
+    default: '',
+    argument: 'file',
+    description: 'In place of certificates: a secret that the replicas share. Whoever has it may pose as any of them.',
+  },
   insecure: {
     schema: flag,
     default: 'false',
-    description: 'Allow an address that is not loopback: whoever reaches it may read and write everything.',
+    description:
+      'Allow an address that is not loopback: whoever reaches it may read and write everything, as a replica too.',
   },
   hosts: {
     schema: names,
@@ -179,14 +222,35 @@ function parseFile(text: string): Record<string, unknown> {
 }
 
 function checkRelations(values: Configuration): Configuration {
+  checkPeers(values);
   if (!values.insecure && !isLoopback(values.http.host)) {
     throw new LoggosError('usage', `${values.http.host} is open to others, without authentication: add --insecure`);
   }
   return values;
 }
 
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host);
+/** The network between replicas is hostile, this machine's own is not. */
+function checkPeers({
+  peer,
+  peers,
+  insecure,
+  peerCertificate,
+  peerKey,
+  peerAuthority,
+  peerSecret,
+}: Configuration): void {
+  const files = [peerCertificate, peerKey, peerAuthority].filter((path) => path !== '').length;
+  if (files === 1 || files === 2) {
+    throw new LoggosError('usage', '--peer-certificate, --peer-key and --peer-authority belong together');
+  }
+  if (files > 0 && peerSecret !== '') {
+    throw new LoggosError('usage', '--peer-secret stands in place of --peer-certificate: give one of them');
+  }
+  if (insecure || files > 0 || peerSecret !== '') return;
+  const open = [...(peer === undefined ? [] : [peer]), ...peers].find(({ host }) => !isLoopback(host));
+  if (open === undefined) return;
+  const advice = 'give --peer-certificate, --peer-key and --peer-authority, or --peer-secret, or add --insecure';
+  throw new LoggosError('usage', `replicas at ${open.host} would speak in plain over a network: ${advice}`);
 }
 
 function flagOf(name: string): string {

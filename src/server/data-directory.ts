@@ -22,6 +22,13 @@ export async function makeDataDirectory(disk: Disk, directory: string): Promise<
   }
 }
 
+export interface NewIdentity {
+  readonly random: Random;
+  readonly observer: Observer;
+  /** Waits until it is known which cluster a new replica is of; absent: it is a cluster of its own. */
+  readonly found?: () => Promise<{ readonly clusterId: string; readonly replicaId: number }>;
+}
+
 /**
  * Who this directory is; a new one gets its identity here, durable before anything else is (A4).
  * @param name - for a new one; an older one keeps its own
@@ -31,7 +38,7 @@ export async function openIdentity(
   disk: Disk,
   directory: string,
   name: string,
-  { random, observer }: { readonly random: Random; readonly observer: Observer },
+  { random, observer, found }: NewIdentity,
 ): Promise<Identity> {
   const state = await dataDirectoryState(disk, directory);
   if (state === 'unfinished-restore') {
@@ -45,7 +52,8 @@ export async function openIdentity(
     observer.report('debug', 'identity-read', { replica: known.name, incarnation: known.incarnation });
     return known;
   }
-  const identity = { clusterId: randomId(random), replicaId: 1, name, incarnation: randomIncarnation(random) };
+  const { clusterId, replicaId } = (await found?.()) ?? { clusterId: randomId(random), replicaId: 1 };
+  const identity = { clusterId, replicaId, name, incarnation: randomIncarnation(random) };
   await writeIdentity(disk, directory, identity);
   observer.report('info', 'replica-born', { replica: name, clusterId: identity.clusterId });
   return identity;

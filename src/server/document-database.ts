@@ -6,6 +6,7 @@ import { type DocumentStateMachine, documentMachineId } from '../documents/docum
 import { encodeWrite } from '../documents/machine/proposal.ts';
 import type { DocumentProposal, ProposalOutcome } from '../documents/machine/types.ts';
 import type { CheckpointControl, ClusterStatus, Database, Deadline, Snapshots } from '../http/database.ts';
+import type { ReplicaId } from '../paxos/ballot.ts';
 import type { Replica } from '../replica/replica.ts';
 import { PositionGate } from './position-gate.ts';
 
@@ -23,6 +24,10 @@ export interface DatabaseParts {
   logRoomBytes(): number;
   /** What keeps the checkpoint from being served; undefined: nothing. */
   damage(): LoggosError | undefined;
+  /** Of a member of the group. */
+  nameOf(replica: ReplicaId): string | undefined;
+  /** The names of those of the group that are not there. */
+  missing(): readonly string[];
 }
 
 /** With less room the log refuses what clients commonly write. */
@@ -67,13 +72,21 @@ export class DocumentDatabase implements Database {
   async write(proposal: DocumentProposal, deadline: Deadline): Promise<ProposalOutcome> {
     this.#refuseUnfit();
     const { bytes, decoded: context } = encodeWrite(proposal);
-    const { outcome } = await this.#parts.replica.propose(documentMachineId, bytes, { deadline, context });
-    return outcome as ProposalOutcome;
+    try {
+      const { outcome } = await this.#parts.replica.propose(documentMachineId, bytes, { deadline, context });
+      return outcome as ProposalOutcome;
+    } catch (error) {
+      throw this.#withLeaderName(error);
+    }
   }
 
-  linearizable(deadline: Deadline): Promise<void> {
+  async linearizable(deadline: Deadline): Promise<void> {
     this.#refuseUnfit();
-    return this.#parts.replica.linearizable(deadline);
+    try {
+      await this.#parts.replica.linearizable(deadline);
+    } catch (error) {
+      throw this.#withLeaderName(error);
+    }
   }
 
   reached(position: number, deadline: Deadline): Promise<void> {
@@ -91,7 +104,7 @@ export class DocumentDatabase implements Database {
     const { replica, manager } = this.#parts;
     const damage = this.#parts.damage();
     const { state, reason } = manager.replayer.status;
-    const why = replica.canRead ? '' : replica.state.reason;
+    const why = replica.canRead ? '' : this.#whyNot();
     // Reads are answered all the same.
     const isFull = this.#parts.logRoomBytes() < roomBytesMin;
     return [
@@ -104,6 +117,26 @@ export class DocumentDatabase implements Database {
 
   cluster(): ClusterStatus {
     return this.#parts.cluster();
+  }
+
+  /** Why no linearizable read is answered here; empty: that is not known. */
+  #whyNot(): string {
+    const { replica, nameOf, missing } = this.#parts;
+    const { state, leader } = replica;
+    if (state.reason !== '') return state.reason;
+    if (leader !== undefined && !replica.isLeader) return `${nameOf(leader) ?? `replica ${leader}`} leads`;
+    const names = missing();
+    return names.length === 0 ? '' : `nobody leads yet; not there: ${names.join(', ')}`;
+  }
+
+  /** The leader is named as clients know it, in place of its number. */
+  #withLeaderName(error: unknown): unknown {
+    if (!(error instanceof LoggosError) || error.code !== 'no-leader') return error;
+    const { leader, ...facts } = error.facts;
+    const name = typeof leader === 'number' ? this.#parts.nameOf(leader) : undefined;
+    if (name === undefined) return new LoggosError(error.code, error.message, facts, error);
+    const message = `${error.message} Ask ${name}, which leads.`;
+    return new LoggosError(error.code, message, { ...facts, leader: name }, error);
   }
 
   /** Of an applied position; its line leaves the tail only when the checkpoint has it. */

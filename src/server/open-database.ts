@@ -1,4 +1,5 @@
 import { assert } from '../base/assert.ts';
+import { delay } from '../base/clock.ts';
 import { LoggosError } from '../base/errors.ts';
 import type { Observer } from '../base/observer.ts';
 import { CheckpointManager } from '../checkpoint/checkpoint-manager.ts';
@@ -12,6 +13,7 @@ import { WorkerCheckpointReader } from '../documents/store/worker-reader.ts';
 import { WorkerCheckpointStore } from '../documents/store/worker-store.ts';
 import { TailAndCheckpointReader } from '../documents/tail-and-checkpoint-reader.ts';
 import type { Log, LogBoot } from '../log/log.ts';
+import type { Member } from '../paxos/chosen-value.ts';
 import { refuseLostCheckpoint } from '../replica/boot.ts';
 import { Replica } from '../replica/replica.ts';
 import { Machines } from '../statemachine/machines.ts';
@@ -30,6 +32,8 @@ import { openDatabaseLog } from './database-log.ts';
 import { DocumentDatabase } from './document-database.ts';
 import { GuardedReader } from './guarded-reader.ts';
 import type { Metrics } from './metrics.ts';
+import { PeerLinks } from './peer-links.ts';
+import { firstHistoryId, type Peering } from './peering.ts';
 import { pressureOf } from './pressure.ts';
 import { Scrubber } from './scrubber.ts';
 import { verifyInWorker } from './verify-in-worker.ts';
@@ -38,6 +42,8 @@ export interface OpenDatabaseOptions {
   readonly name: string;
   readonly configuration: Configuration;
   readonly identity: Identity;
+  /** How the other replicas are reached; absent: there are none. */
+  readonly peering?: Peering;
   readonly observer: Observer;
   readonly metrics: Metrics;
   /** This process must end: a disk failed, or an invariant broke. */
@@ -61,6 +67,8 @@ export interface RunningDatabase {
 
 /** How long a stop lets the Replayer come level, so that the next start has nothing to replay. */
 const levelMs = 2_000;
+/** How often it is looked whether the log has what a group begins with, in milliseconds. */
+const membershipPollMs = 5;
 
 /**
  * Opens one database and everything under it, from the checkpoint that CURRENT names up to a replica that leads: the
@@ -108,7 +116,9 @@ async function openParts(
   const machines = new Machines([machine]);
 
   const damage = new Damage(observer, options.onDamaged);
-  const replica = await bootReplica(options, damage, { current, machine, machines, log, boot });
+  const links = openLinks(options, log);
+  opened.push(async () => links?.stop());
+  const replica = await bootReplica(options, damage, { current, machine, machines, log, boot, links });
   // Of a rebuilt checkpoint whose log is damaged too, the old one may tell more.
   if (replica.state.name !== 'read-only') await removeSuperseded(disk, directory, current.install);
   const manager = await CheckpointManager.open({
@@ -122,7 +132,7 @@ async function openParts(
     machines: machines.all,
     log: replica,
     logSize: () => ({ segments: log.segmentCount, bytes: log.bytes }),
-    isAlone: () => true,
+    isAlone: () => replica.membership?.members.length === 1,
     selfSealBytesMin: configuration.selfSealBytes,
     // History is linked once it is sealed: what costs is the database (half of documents.sqlite).
     copiedBytes: () => machine.checkpointHead.databaseBytes,
@@ -162,10 +172,12 @@ async function openParts(
     cluster: () => {
       const { group } = current.group;
       assert(group !== undefined, 'a replica that runs knows its group');
-      return clusterStatus(name, options.identity, group, replica, systemClock.now());
+      return clusterStatus(name, options.identity, group, replica, systemClock, links);
     },
     logRoomBytes: () => log.roomBytes,
     damage: () => damage.refusal,
+    nameOf: (id) => replica.membership?.members.find((member) => member.id === id)?.name,
+    missing: () => links?.missing ?? [],
   });
   return { database, manager };
 }
@@ -259,10 +271,14 @@ async function openMachine(
   }
 }
 
-function newStore({ onFatal }: OpenDatabaseOptions, current: CurrentCheckpoint): WorkerCheckpointStore {
+function newStore(
+  { name, identity, peering, onFatal }: OpenDatabaseOptions,
+  current: CurrentCheckpoint,
+): WorkerCheckpointStore {
   const directory = machineDirectory(current.directory, documentMachineId);
   // Where the checkpoint is new its first history begins here; an older one keeps what it has.
-  const historyId = current.group.group?.histories[0]?.id ?? randomId(systemRandom);
+  const newId = () => (peering === undefined ? randomId(systemRandom) : firstHistoryId(identity.clusterId, name));
+  const historyId = current.group.group?.histories[0]?.id ?? newId();
   const entry = new URL('./workers/store-worker.ts', import.meta.url);
   return new WorkerCheckpointStore(entry, { directory, historyId }, onFatal);
 }
@@ -284,12 +300,22 @@ interface ReplicaParts {
   readonly machines: Machines;
   readonly log: Log;
   readonly boot: LogBoot;
+  readonly links: PeerLinks | undefined;
+}
+
+function openLinks(
+  { name, peering, observer, onFatal }: OpenDatabaseOptions,
+  { valueBytesMax }: Log,
+): PeerLinks | undefined {
+  if (peering === undefined) return undefined;
+  const parts = { clock: systemClock, random: systemRandom, observer, onFatal };
+  return new PeerLinks({ database: name, ...peering, valueBytesMax, ...parts });
 }
 
 function bootReplica(
-  { configuration, identity, observer, progress, onFatal }: OpenDatabaseOptions,
+  { configuration, identity, peering, observer, progress, onFatal }: OpenDatabaseOptions,
   damage: Damage,
-  { current, machine, machines, log, boot }: ReplicaParts,
+  { current, machine, machines, log, boot, links }: ReplicaParts,
 ): Promise<Replica> {
   const { clusterId, replicaId, name, incarnation } = identity;
   const { group } = current.group;
@@ -297,9 +323,10 @@ function bootReplica(
   assert(historyId !== undefined, 'a document machine has a history');
   progress?.at(() => {
     const done = machine.state.instance;
-    return done < boot.chosenTo ? { phase: 'replaying', done, total: boot.chosenTo } : { phase: 'joining' };
+    if (done < boot.chosenTo) return { phase: 'replaying', done, total: boot.chosenTo };
+    return { phase: 'joining', missing: links?.missing.join(', ') ?? '' };
   });
-  return Replica.boot({
+  const booted = Replica.boot({
     identity,
     log,
     boot,
@@ -308,12 +335,20 @@ function bootReplica(
       instance,
       membership: { clusterId: group?.clusterId ?? clusterId, historyId, members },
     })),
-    initialMembership: {
-      clusterId,
-      historyId,
-      members: [{ id: replicaId, name, incarnation, role: 'voter', address: '' }],
-    },
+    ...(peering === undefined
+      ? {
+          initialMembership: {
+            clusterId,
+            historyId,
+            members: [{ id: replicaId, name, incarnation, role: 'voter', address: '' }],
+          },
+        }
+      : { forming: { peers: peering.founders, clusterId, historyId } }),
+    ...(links === undefined ? {} : { connect: (self, onMessage) => links.connect(self, onMessage) }),
     onMembership: async (instance, membership) => {
+      refuseReplaced(identity, membership.members, current.group.group === undefined);
+      // Others may have chosen it before this log has it; a boot that finds a group and no log takes its log for lost.
+      while (log.lastInstance < 1) await delay(systemClock, membershipPollMs);
       current.group.add(instance, membership);
       await current.group.save();
     },
@@ -324,6 +359,19 @@ function bootReplica(
     // A write that meets a rotten row: the checkpoint is what is broken, not the process.
     onFatal: (error) => (isDamage(error) ? damage.found(error.message) : onFatal(error)),
   });
+  void links?.sayWhoIsMissing(booted);
+  return booted;
+}
+
+/**
+ * A new directory in the place of one that a group knows has no vote in it (A4).
+ * @throws LoggosError `not-a-member`
+ */
+function refuseReplaced({ replicaId, name, incarnation }: Identity, members: readonly Member[], isNew: boolean): void {
+  if (!isNew || members.some((member) => member.id === replicaId && member.incarnation === incarnation)) return;
+  const what = `This data directory is new, and the group knows ${name} with another one`;
+  const advice = 'start it with that. Where it is lost, a new member joins, which this release cannot do yet';
+  throw new LoggosError('not-a-member', `${what}: ${advice}.`);
 }
 
 async function comeLevel(manager: CheckpointManager, replica: Replica): Promise<void> {

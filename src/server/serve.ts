@@ -17,6 +17,7 @@ import { checkFree, closeServer, listen } from './listen.ts';
 import { createLogger } from './logger.ts';
 import { Metrics } from './metrics.ts';
 import { createObserver } from './observer.ts';
+import { openPeering } from './peering.ts';
 import { stopSignal } from './stop-signals.ts';
 import { SupervisedDatabase } from './supervised-database.ts';
 import { version } from './version.ts';
@@ -44,9 +45,15 @@ export async function serve(configuration: Configuration): Promise<number> {
   const lock = await DirectoryLock.take(configuration.data, observer);
   try {
     const { data, replica } = configuration;
-    const identity = await openIdentity(disk, data, replica, { random: systemRandom, observer });
-    const parts = { name: 'main', configuration, identity, observer, metrics };
-    const database = new SupervisedDatabase({ ...parts, onFatal: fatal });
+    const peering = await openPeering(disk, configuration, observer);
+    const database = new SupervisedDatabase({
+      ...{ name: 'main', configuration, observer, metrics, onFatal: fatal },
+      ...(peering === undefined ? {} : { peering }),
+      identify: (progress) => {
+        const found = peering === undefined ? {} : { found: () => peering.found(progress) };
+        return openIdentity(disk, data, replica, { random: systemRandom, observer, ...found });
+      },
+    });
     const front = await openFront(configuration, database, metrics, observer);
     let isClosed = false;
     try {

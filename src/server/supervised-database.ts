@@ -1,7 +1,9 @@
+import { assert } from '../base/assert.ts';
 import { type Disk, DiskError } from '../base/disk.ts';
 import { LoggosError } from '../base/errors.ts';
 import { checkpointDirectory, machineDirectory, readCurrent } from '../checkpoint/current.ts';
 import { markDamaged, readDamageMark } from '../checkpoint/damage-mark.ts';
+import type { Identity } from '../checkpoint/identity-file.ts';
 import { type RebuildReport, rebuildCheckpoint } from '../checkpoint/rebuild.ts';
 import { documentMachineId } from '../documents/document-state-machine.ts';
 import { databaseFile, historyDirectory } from '../documents/store/schema.ts';
@@ -16,7 +18,11 @@ import { type OpenDatabaseOptions, openDatabase, type RunningDatabase } from './
 import { refusingDatabase } from './refusing-database.ts';
 import { verifyInWorker } from './verify-in-worker.ts';
 
-export type SupervisedOptions = Omit<OpenDatabaseOptions, 'onDamaged' | 'stopping' | 'progress'>;
+export interface SupervisedOptions
+  extends Omit<OpenDatabaseOptions, 'identity' | 'onDamaged' | 'stopping' | 'progress'> {
+  /** Who this replica is; of a new one of several that is known only once the others are there. */
+  identify(progress: BootProgress): Promise<Identity>;
+}
 
 /** One boot does not rebuild more often: what is still damaged then is more than a checkpoint. */
 const rebuildsMax = 2;
@@ -35,6 +41,7 @@ export class SupervisedDatabase {
   readonly databases = new Map<string, Database>();
   readonly #options: SupervisedOptions;
   readonly #disk: Disk = new PoolDisk();
+  #identity: Identity | undefined;
   #running: RunningDatabase | undefined;
   #recovery: Promise<void> = Promise.resolve();
   readonly #stopping = new AbortController();
@@ -53,8 +60,9 @@ export class SupervisedDatabase {
    * Resolves when it is open, or refuses everything for good.
    * @throws LoggosError where it cannot start for another reason than a damaged checkpoint
    */
-  open(): Promise<void> {
-    return this.#open();
+  async open(): Promise<void> {
+    this.#identity = await this.#options.identify(this.#progress);
+    await this.#open();
   }
 
   /** Gives up what may take long: seals, verifications, a rebuild. `stop` follows. */
@@ -76,6 +84,11 @@ export class SupervisedDatabase {
     if (!isOver) return false;
     await this.#running?.stop();
     return true;
+  }
+
+  get #self(): Identity {
+    assert(this.#identity !== undefined, 'a replica knows who it is before its database is opened');
+    return this.#identity;
   }
 
   get #isStopping(): boolean {
@@ -106,6 +119,7 @@ export class SupervisedDatabase {
       const handedOver = Promise.withResolvers<RunningDatabase>();
       const running = await openDatabase({
         ...this.#options,
+        identity: this.#self,
         stopping: this.#stopping.signal,
         progress: this.#progress,
         onDamaged: (what) => void handedOver.promise.then((database) => this.#onDamaged(database, what)),
@@ -182,7 +196,7 @@ export class SupervisedDatabase {
 
   /** Undefined: it could not even be tried. */
   async #rebuild(damage: string): Promise<RebuildReport | undefined> {
-    const { name, identity, observer } = this.#options;
+    const { name, observer } = this.#options;
     observer.report('warn', 'checkpoint-rebuild-begins', { what: damage });
     try {
       return await rebuildCheckpoint({
@@ -190,7 +204,7 @@ export class SupervisedDatabase {
         observer,
         databaseDirectory: this.#directory,
         database: name,
-        clusterId: identity.clusterId,
+        clusterId: this.#self.clusterId,
         machines: [closedDocuments(verifyInWorker)],
         signal: this.#stopping.signal,
         onProgress: (done, total) => this.#progress.at(() => ({ phase: 'rebuilding', done, total })),
@@ -204,10 +218,10 @@ export class SupervisedDatabase {
   }
 
   async #openLog(checkpointInstance: number) {
-    const { name, configuration, identity, observer, onFatal } = this.#options;
+    const { name, configuration, observer, onFatal } = this.#options;
     const disk = new WorkerDisk();
     try {
-      const parts = { name, configuration, identity, observer, disk, readDisk: this.#disk };
+      const parts = { name, configuration, identity: this.#self, observer, disk, readDisk: this.#disk };
       const { log, boot } = await openDatabaseLog({ ...parts, checkpointInstance, onFailure: onFatal });
       return {
         firstInstance: boot.firstInstance,

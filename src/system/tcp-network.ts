@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { connect as connectTcp, createServer, type Server, type Socket } from 'node:net';
 import { connect as connectTls, createServer as createTlsServer, type TLSSocket } from 'node:tls';
+import { isLoopback } from '../base/loopback.ts';
 import { type Connection, type Network, NetworkError, type NetworkErrorKind } from '../base/network.ts';
 import type { Observer } from '../base/observer.ts';
 import { TcpConnection } from './tcp-connection.ts';
@@ -145,11 +146,6 @@ export class TcpNetwork implements Network {
     this.#saidAtMs = nowMs;
     this.#options.observer.report('warn', 'handshake-failed', { address, reason: message });
   }
-}
-
-/** Whether only this machine reaches a host of that name. */
-export function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host);
 }
 
 function parseAddress(address: string): { readonly host: string; readonly port: number } {

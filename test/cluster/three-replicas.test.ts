@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict';
+import { rm } from 'node:fs/promises';
+import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Name, names, RealCluster } from './real-cluster.ts';
+
+const others = (name: Name) => names.filter((other) => other !== name);
+
+test('three processes form a group: writes go to the leader, are read at each, and the digests are equal', async (context) => {
+  const cluster = await RealCluster.of(context);
+  const early = cluster.server('loggos');
+  early.spawn();
+  for (const end = Date.now() + 20_000; Date.now() < end && !early.output.includes('waiting'); ) await sleep(20);
+  assert.match(cluster.server('loggos').output, /waiting-for-peers.*gaios, lakka/, 'it says for whom it waits');
+  await cluster.start();
+  const leader = await cluster.leader();
+  for (let count = 1; count <= 20; count++) {
+    assert.equal((await cluster.put(leader, `city-${count}`, { count })).status, 201);
+  }
+  const digests = await cluster.digests();
+  assert.equal(digests.length, 3);
+  assert.equal(new Set(digests).size, 1, digests.join('\n'));
+  assert.match(digests[0] ?? '', /^20 /);
+  for (const follower of others(leader)) {
+    const refused = await cluster.put(follower, 'city-1', {});
+    assert.equal(refused.status, 503);
+    const { code, leader: named, detail } = JSON.parse(refused.text) as Record<string, string>;
+    assert.deepEqual([code, named], ['no-leader', leader]);
+    assert.match(detail ?? '', new RegExp(`${leader} leads|Ask ${leader}`));
+    assert.notEqual(refused.headers.get('retry-after'), null);
+    assert.deepEqual(JSON.parse((await cluster.getLocal(follower, 'city-7')).text), { count: 7 });
+    const view = await cluster.view(follower);
+    assert.deepEqual([view?.self, view?.leader, view?.members.length], [follower, leader, 3]);
+    assert.deepEqual(
+      view?.members.map(({ state }) => state),
+      ['up', 'up', 'up'],
+    );
+  }
+});
+
+test('kill -9 of the leader: another one leads, nothing acknowledged is missing, and the dead one catches up by its log', async (context) => {
+  const cluster = await RealCluster.of(context);
+  await cluster.start();
+  const acknowledged = new Map<string, number>();
+  const write = async (leader: Name, count: number) => {
+    const answer = await cluster.put(leader, `city-${count}`, { count });
+    if (answer.status === 201) acknowledged.set(`city-${count}`, count);
+    return answer.status;
+  };
+  const first = await cluster.leader();
+  for (let count = 1; count <= 50; count++) assert.equal(await write(first, count), 201);
+  const inFlight = Promise.allSettled(Array.from({ length: 16 }, (_, index) => write(first, 100 + index)));
+  await cluster.server(first).kill();
+  const killedAt = performance.now();
+  await inFlight;
+  const second = await cluster.leader();
+  assert.notEqual(second, first);
+  assert.equal(await write(second, 200), 201);
+  context.diagnostic(`written again after ${Math.round(performance.now() - killedAt)} ms`);
+  for (let count = 201; count <= 250; count++) assert.equal(await write(second, count), 201);
+  const view = await cluster.view(second);
+  for (const end = Date.now() + 10_000; Date.now() < end; await sleep(50)) {
+    if ((await cluster.view(second))?.members.find(({ name }) => name === first)?.state === 'down') break;
+  }
+  assert.equal((await cluster.view(second))?.members.find(({ name }) => name === first)?.state, 'down');
+  await cluster.start(first);
+  const digests = await cluster.digests();
+  assert.equal(digests.length, 3);
+  assert.equal(new Set(digests).size, 1, digests.join('\n'));
+  for (const name of names) {
+    for (const [id, count] of acknowledged) {
+      assert.deepEqual(JSON.parse((await cluster.getLocal(name, id)).text), { count }, `${id} at ${name}`);
+    }
+  }
+  assert.equal((await cluster.view(first))?.clusterId, view?.clusterId);
+});
+
+test('without a majority writes are refused in bounded time and local reads answer; all restarted at once, nothing is missing', async (context) => {
+  const cluster = await RealCluster.of(context);
+  await cluster.start();
+  const leader = await cluster.leader();
+  assert.equal((await cluster.put(leader, 'gaios', { before: true })).status, 201);
+  await cluster.digests();
+  const [one, two] = others(leader);
+  assert(one !== undefined && two !== undefined);
+  await cluster.server(leader).kill();
+  await cluster.server(one).kill();
+  const asked = performance.now();
+  const refused = await cluster.put(two, 'gaios', { alone: true });
+  assert.equal(refused.status, 503, refused.text);
+  assert(performance.now() - asked < 8_000);
+  assert.notEqual(refused.headers.get('retry-after'), null);
+  assert.deepEqual(JSON.parse((await cluster.getLocal(two, 'gaios')).text), { before: true });
+  await cluster.server(two).kill();
+  await cluster.start();
+  const next = await cluster.leader();
+  assert.equal((await cluster.put(next, 'gaios', { after: true })).status, 200);
+  const digests = await cluster.digests();
+  assert.equal(new Set(digests).size, 1, digests.join('\n'));
+});
+
+test('a member that comes back with an empty directory is given no vote, and is told what to do', async (context) => {
+  const cluster = await RealCluster.of(context);
+  await cluster.start();
+  const leader = await cluster.leader();
+  const wiped = others(leader)[0];
+  assert(wiped !== undefined);
+  assert.equal((await cluster.put(leader, 'gaios', {})).status, 201);
+  await cluster.server(wiped).kill();
+  await rm(cluster.server(wiped).data, { recursive: true });
+  cluster.server(wiped).spawn();
+  const code = await cluster.server(wiped).exited();
+  const { output } = cluster.server(wiped);
+  assert.equal(code, 1, output);
+  assert.match(output, /not-a-member/);
+  assert.match(output, new RegExp(`the group knows ${wiped} with another one`));
+  assert.equal((await cluster.put(leader, 'gaios', {})).status, 200);
+});
