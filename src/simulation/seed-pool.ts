@@ -55,7 +55,8 @@ export class SeedPool {
     this.#program = program;
     this.#hangMs = hangMs;
     this.#memoryMebibytesMax = memoryMebibytesMax;
-    for (let count = 0; count < jobs; count += 1) {
+    // One more where there is one: a seed that is repeated elsewhere must not cost the process that has compiled all.
+    for (let count = 0; count < Math.max(jobs, 2); count += 1) {
       this.#places.push({ child: undefined, processNumber: 0, task: undefined });
     }
   }
@@ -78,15 +79,15 @@ export class SeedPool {
   #handOut(): void {
     if (this.#isClosed) return;
     for (const place of this.#places) {
+      if (this.#places.filter(({ task }) => task !== undefined).length === this.jobs) return;
       if (place.task !== undefined) continue;
-      const index = this.#waiting.findIndex(({ notIn }) => this.jobs === 1 || notIn !== place.processNumber);
+      const index = this.#waiting.findIndex(({ notIn }) => notIn !== place.processNumber);
       const [task] = index === -1 ? [] : this.#waiting.splice(index, 1);
       if (task !== undefined) this.#begin(place, task);
     }
   }
 
   #begin(place: Place, task: Task): void {
-    if (task.notIn === place.processNumber) this.#retire(place);
     place.task = task;
     const child = place.child ?? this.#startProcess(place);
     const { processNumber } = place;

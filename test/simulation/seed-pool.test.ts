@@ -63,12 +63,15 @@ test('a process that holds too much after a seed is replaced', async () => {
   });
 });
 
-test('a seed can be kept out of a process, with one job or with two', async () => {
+test('a seed can be kept out of a process, which runs on, with one job or with two', async () => {
   for (const jobs of [1, 2]) {
     await withPool({ jobs }, async (pool) => {
       const first = await pool.run({ seed: 4 });
       const second = await pool.run({ seed: 4 }, first.processNumber);
       assert.notEqual(second.processNumber, first.processNumber);
+      // And that process runs on.
+      const third = await pool.run({ seed: 4 }, second.processNumber);
+      assert.equal(third.processNumber, first.processNumber);
       assert.equal(second.result.traceHash, first.result.traceHash);
     });
   }
