@@ -1,16 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { InvalidArgumentError } from 'commander';
-import { LoggosError } from '../base/errors.ts';
+import { readNamedFile } from './files.ts';
 
 /** JSON from the command line: itself, `@file`, or standard input where it is `-` or absent. */
 export function readJson(argument: string | undefined): string {
   if (argument === undefined || argument === '-') return readFileSync(0, 'utf8');
   if (!argument.startsWith('@')) return argument;
-  try {
-    return readFileSync(argument.slice(1), 'utf8');
-  } catch (error) {
-    throw new LoggosError('usage', `cannot read ${argument.slice(1)}: ${(error as Error).message}`);
-  }
+  return readNamedFile(argument.slice(1));
 }
 
 /** An option's number. */

@@ -1,7 +1,6 @@
-import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
-import { LoggosError } from '../base/errors.ts';
 import { type ResolvedConfiguration, resolveConfiguration, settingList } from '../server/configuration.ts';
+import { readNamedFile } from './files.ts';
 
 export type SettingFlags = Readonly<Record<string, string | boolean | undefined>>;
 
@@ -19,13 +18,5 @@ export function withSettings(command: Command): Command {
 /** @throws LoggosError `usage` */
 export function readConfiguration(flags: SettingFlags): ResolvedConfiguration {
   const path = flags.config ?? process.env.LOGGOS_CONFIG;
-  return resolveConfiguration(flags, process.env, typeof path === 'string' ? readFile(path) : undefined);
-}
-
-function readFile(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    throw new LoggosError('usage', `cannot read the configuration file: ${(error as Error).message}`);
-  }
+  return resolveConfiguration(flags, process.env, typeof path === 'string' ? readNamedFile(path) : undefined);
 }

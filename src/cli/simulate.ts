@@ -11,6 +11,7 @@ import { ruleOf, type SeedOptions } from '../simulation/seed-result.ts';
 import { othersThan, shrink } from '../simulation/shrink.ts';
 import { type FaultKind, faultKindNames } from '../simulation/world/fault-kinds.ts';
 import { exitCodes } from './exit-codes.ts';
+import { requireDirectory } from './files.ts';
 import { huntPlanted } from './hunt-planted.ts';
 import { Interrupt } from './interrupt.ts';
 import { note, print } from './output.ts';
@@ -61,9 +62,10 @@ async function runMany(flags: SimulateFlags, pool: SeedPool, interrupt: Interrup
   const { from = randomInt(1_000_000_000), hours = Number.POSITIVE_INFINITY } = flags;
   const { seeds = flags.hours === undefined ? seedCountUsual : Number.POSITIVE_INFINITY } = flags;
   const options = { ...optionsOf(flags), seed: from };
+  if (flags.kept !== undefined) requireDirectory(flags.kept);
   const kept = flags.kept === undefined ? [] : readKeptSeeds(flags.kept).map((one) => ({ ...options, ...one }));
   note(
-    `${kept.length === 0 ? '' : `${kept.length} kept seeds, then `}seeds from ${from} on, in ${pool.jobs} processes`,
+    `${kept.length === 0 ? '' : `${kept.length} kept ${kept.length === 1 ? 'seed' : 'seeds'}, then `}seeds from ${from} on, in ${pool.jobs} processes`,
   );
   const startedAt = performance.now();
   const partOfTime = (): number => (performance.now() - startedAt) / (hours * 3_600_000);

@@ -16,7 +16,7 @@ export interface ExplainedFailure extends FailedSeed {
 /** How far it is, in one line. */
 export function stateLine(totals: Totals, failures: number): string {
   return [
-    `${count(totals.seeds)} seeds (${totals.seedsPerSecond.toFixed(1)}/s)`,
+    `${count(totals.seeds)} ${totals.seeds === 1 ? 'seed' : 'seeds'} (${totals.seedsPerSecond.toFixed(1)}/s)`,
     `${count(totals.eventsPerCoreSecond)} events/s a core`,
     `time ${count(totals.timesReal)} × real`,
     `${count(failures)} failed`,
@@ -56,7 +56,7 @@ export function summaryLines({ totals, failed }: CampaignReport): string[] {
     ...listed('reached', (name) => !isFault.has(name)),
     ...(zeros.length === 0 ? [] : wrapped(totals.holes().length === 0 ? 'never yet' : 'NEVER', zeros)),
     `did       ${count(totals.operations)} operations, ${count(totals.events)} events, ${count(totals.virtualMs / 1_000)} s of virtual time`,
-    `took      ${totals.seconds.toFixed(1)} s; ${count(totals.repeated)} seeds were run twice and compared`,
+    `took      ${totals.seconds.toFixed(1)} s; ${count(totals.repeated)} ${totals.repeated === 1 ? 'seed was' : 'seeds were'} run twice and compared`,
     stateLine(totals, failed.length),
   ];
 }
@@ -86,30 +86,31 @@ export function reportJson({ totals, failed }: { totals: Totals; failed: readonl
   };
 }
 
-/** A failure to read: what, the last lines before it, the smaller form, and how to see it again. */
+/** A failure to read: what, the last lines before it, and how to see it again; the same of the smaller form where there is one. */
 export function failureLines(failed: ExplainedFailure, traceLines: number): string[] {
   const { options, result, failure, shrunk, divergence = [] } = failed;
   const smaller = shrunk?.result.failure;
   const isSmaller = shrunk !== undefined && smaller !== undefined && shrunk.options !== options;
-  const lines = [
+  const shown = (trace: readonly string[]): string[] => last(trace, traceLines).map((line) => `  ${line}`);
+  // Each text stands above the line that repeats it: the smaller run breaks the same rule, often with other words.
+  const whole = [
     '',
     `FAILED ${failure.message}`,
-    ...last(isSmaller ? smaller.trace : failure.trace, traceLines).map((line) => `  ${line}`),
+    ...(isSmaller ? [] : shown(failure.trace)),
     ...divergence.map((line) => `  ${line}`),
     resultLine(result),
+    `again: ${rerunLine(options)}`,
   ];
-  if (isSmaller) {
-    lines.push(
-      `smaller after ${shrunk.runs} runs: ${shrunk.result.replicas} replicas, ${shrunk.result.operations} operations, ` +
-        `faults: ${shrunk.result.faults.join(' ') || 'none'}: ${firstLine(smaller.message)}`,
-      `again, smaller: ${rerunLine(shrunk.options, shrunk.result.faults)}`,
-    );
-  }
-  return [...lines, `again: ${rerunLine(options)}`];
-}
-
-function firstLine(text: string): string {
-  return text.split('\n', 1)[0] ?? '';
+  if (!isSmaller) return whole;
+  const { replicas, operations, faults } = shrunk.result;
+  return [
+    ...whole,
+    '',
+    `smaller, after ${shrunk.runs} runs: ${replicas} replicas, ${operations} operations, faults: ${faults.join(' ') || 'none'}`,
+    `FAILED ${smaller.message}`,
+    ...shown(smaller.trace),
+    `again, smaller: ${rerunLine(shrunk.options, faults)}`,
+  ];
 }
 
 /** The last `count` of a list. */

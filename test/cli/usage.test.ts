@@ -39,6 +39,9 @@ test('a mistake in usage is one line and exit code 2', async () => {
     ['diff', 'c', 'd', 'one', 'two'],
     ['put', 'c', 'd', '@/nowhere.json', '--url', nobody],
     ['backup', '--url', nobody],
+    ['backup', '--url', nobody, '--to', '/nowhere/below/backup.tar'],
+    ['simulate', '--seeds', '1', '--kept', '/nowhere'],
+    ['simulate', '--seeds', '1', '--kept', fileURLToPath(import.meta.url)],
     ['get', 'c', 'd', '--url', 'nonsense'],
     ['get', 'c', 'd', '--url', 'localhost:8080'],
     ['put', 'c', 'd', '{}', '--if-revision', 'abc', '--url', nobody],
@@ -48,8 +51,22 @@ test('a mistake in usage is one line and exit code 2', async () => {
     const { code, stdout, stderr } = await loggos(...words);
     assert.equal(code, 2, words.join(' '));
     assert.match(stderr, /^loggos: [^\n]+\n$/, words.join(' '));
+    assert.doesNotMatch(stderr, /ENOENT|EISDIR|ENOTDIR/, 'in words');
     assert.equal(stdout, '');
   }
+});
+
+test('a file that is not there is named as it was given', async () => {
+  const configured = await loggos('serve', '--config', '/nowhere.json');
+  assert.equal(configured.stderr, 'loggos: /nowhere.json: there is no such file or directory\n');
+  const kept = await loggos('simulate', '--kept', '/nowhere');
+  assert.equal(kept.stderr, 'loggos: /nowhere: there is no such file or directory\n');
+});
+
+test('help shows no number that nobody would type', async () => {
+  const { stdout } = await loggos('log', 'show', '--help');
+  assert.doesNotMatch(stdout, /\d{6,}/);
+  assert.match(stdout, /at most so many records \(default: all\)/);
 });
 
 test('a mistake in usage points to the help of the very command', async () => {

@@ -82,8 +82,16 @@ test('a failure is read with its last lines, its smaller form and the lines that
   const lines = failureLines({ ...one, shrunk }, 12);
   assert.match(lines[1] ?? '', /^FAILED acknowledged-missing: \d+ ends$/);
   assert.equal(lines.filter((line) => line.startsWith('  ')).length, 12);
-  assert.match(lines.at(-2) ?? '', /^again, smaller: npm run simulate -- --seed \d+ .*--only [a-z,-]+ --plant/);
-  assert.equal(lines.at(-1), `again: npm run simulate -- --seed ${one.options.seed} --plant answer-before-sync`);
+  // Each text stands with the line that repeats it.
+  const end = lines.indexOf(`again: npm run simulate -- --seed ${one.options.seed} --plant answer-before-sync`);
+  assert.equal(lines[end + 1], '');
+  assert.match(lines[end + 2] ?? '', /^smaller, after \d+ runs: \d replicas, /);
+  assert.equal(lines[end + 3], `FAILED ${shrunk.result.failure?.message}`);
+  assert.ok(
+    lines.slice(0, end).every((line) => !line.startsWith('  ')),
+    'the last lines are of the smaller run',
+  );
+  assert.match(lines.at(-1) ?? '', /^again, smaller: npm run simulate -- --seed \d+ .*--only [a-z,-]+ --plant/);
   const json = JSON.parse(JSON.stringify(reportJson({ totals: new Totals(), failed: [{ ...one, shrunk }] })));
   assert.equal(json.failures[0].shrunk.result.failure.message, shrunk.result.failure?.message);
 });

@@ -9,7 +9,7 @@ test('quiet seeds run on two processes, and what they did is told for people and
   const forPeople = await simulate(quiet);
   assert.equal(forPeople.code, 0, forPeople.stdout);
   assert.match(forPeople.stderr, /^seeds from 1 on, in 2 processes$/m);
-  assert.match(forPeople.stdout, /^took .* 1 seeds were run twice and compared$/m);
+  assert.match(forPeople.stdout, /^took .* 1 seed was run twice and compared$/m);
   assert.match(forPeople.stdout, /^4 seeds \(.*, 0 failed$/m);
   const { stdout } = await simulate(`${quiet} --json`);
   const report = JSON.parse(stdout);

@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { LoggosError } from '../../base/errors.ts';
 import { type ConnectionOptions, connect, withConnection } from '../connection.ts';
 import { downloadPart, keepPart, removePart } from '../download.ts';
+import { requirePlaceFor } from '../files.ts';
 import { print, sizeText } from '../output.ts';
 import { verifyWithProgress } from '../verify.ts';
 
@@ -20,6 +21,7 @@ export function backupCommand(): Command {
     .addHelpText('after', '\nExample:\n  $ loggos backup --to loggos-$(date +%F).tar')
     .action(async (options: Options) => {
       const { to, resume = false, json } = options;
+      requirePlaceFor(to);
       if (existsSync(to)) throw new LoggosError('usage', `${to} exists already`);
       const partPath = await downloadPart(connect(options), to, resume);
       const report = await verifyWithProgress(partPath).catch(async (error: unknown) => {

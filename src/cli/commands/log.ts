@@ -38,12 +38,12 @@ export function logCommand(): Command {
 function showCommand(): Command {
   return withDirectory(new Command('show'))
     .description('list segments, records and promises as they stand')
-    .option('--from <instance>', 'records of this instance and later ones', wholeNumber, 0)
-    .option('--count <number>', 'at most so many records', wholeNumber, Number.MAX_SAFE_INTEGER)
+    .option('--from <instance>', 'records of this instance and later ones (default: all)', wholeNumber)
+    .option('--count <number>', 'at most so many records (default: all)', wholeNumber)
     .option('--json', 'one JSON object a line')
     .addHelpText('after', '\nExample:\n  $ loggos log show --data data --from 120 --count 10')
     .action(async (options: Options) => {
-      let left = options.count ?? 0;
+      let left = options.count ?? Number.POSITIVE_INFINITY;
       if (saysThatThereIsNone(options)) return;
       for await (const entry of entriesOf(options)) {
         if (entry.kind === 'record' && ((entry.instance ?? 0) < (options.from ?? 0) || left-- <= 0)) continue;

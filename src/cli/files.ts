@@ -1,0 +1,51 @@
+import { accessSync, constants, readFileSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { LoggosError } from '../base/errors.ts';
+
+/** What a file of the command line holds. @throws LoggosError `usage`, by the name that was given */
+export function readNamedFile(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw unusable(path, error);
+  }
+}
+
+/**
+ * Before any work is done for it: whether a file may be made at a path.
+ * @throws LoggosError `usage`
+ */
+export function requirePlaceFor(path: string): void {
+  const parent = dirname(path);
+  requireDirectory(parent);
+  try {
+    accessSync(parent, constants.W_OK | constants.X_OK);
+  } catch (error) {
+    throw unusable(parent, error);
+  }
+}
+
+/** @throws LoggosError `usage` */
+export function requireDirectory(path: string): void {
+  let isDirectory: boolean;
+  try {
+    isDirectory = statSync(path).isDirectory();
+  } catch (error) {
+    throw unusable(path, error);
+  }
+  if (!isDirectory) throw new LoggosError('usage', `${path} is not a directory`);
+}
+
+function unusable(path: string, error: unknown): LoggosError {
+  const { code, message } = error as NodeJS.ErrnoException;
+  return new LoggosError('usage', `${path}: ${words[code ?? ''] ?? message}`, {}, error);
+}
+
+const words: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file or directory',
+  ENOTDIR: 'a part of that path is not a directory',
+  EISDIR: 'it is a directory',
+  EACCES: 'this user may not use it',
+  EPERM: 'this user may not use it',
+  EROFS: 'the file system may only be read',
+};
