@@ -3,22 +3,20 @@ import { isIP } from 'node:net';
 import type { HttpSettings } from './http-services.ts';
 import { Refusal } from './refusal.ts';
 
-/** Remembered `Host` headers that passed: the same few come all the time. */
-const rememberedMax = 64;
-
 /**
  * Refuses a `Host` that is neither an address nor a configured name, so that a web page whose name was made to point
  * to this machine (DNS rebinding) reads and writes nothing.
  */
 export function hostCheck({ hosts }: HttpSettings) {
   const names = new Set(hosts.map((host) => host.toLowerCase()));
-  const remembered = new Set<string>();
+  /** Passed last: the same one comes all the time. */
+  let passed: string | undefined;
   return ({ headers: { host } }: IncomingMessage): Refusal | undefined => {
     // HTTP/1.0 may leave it out: no browser does.
-    if (host === undefined || remembered.has(host)) return undefined;
+    if (host === undefined || host === passed) return undefined;
     if (!isOurs(host, names))
       return new Refusal('wrong-cluster', 'the Host of the request is not a name of this server');
-    if (remembered.size < rememberedMax) remembered.add(host);
+    passed = host;
     return undefined;
   };
 }

@@ -166,8 +166,16 @@ export function writtenAnswer(
   return { status: result.created ? 201 : 204, headers };
 }
 
+/** The time that was printed last: writes that were batched have one. */
+let printed = { time: 0, text: printTime(0) };
+
+function timeText(time: number): string {
+  if (time !== printed.time) printed = { time, text: printTime(time) };
+  return printed.text;
+}
+
 function writeBody(outcome: AppliedOutcome, { documentId, revision, position, tag }: OperationResult): string {
-  const time = printTime(outcome.time);
+  const time = timeText(outcome.time);
   const head = `{"id":${JSON.stringify(documentId)},"revision":${revision},"position":${position},"time":"${time}"`;
   return `${head}${tagMember(revision, tag)}}`;
 }
