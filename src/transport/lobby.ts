@@ -41,6 +41,16 @@ export async function findCluster(options: LobbyOptions): Promise<string> {
   /** Where all are there, it is the first one that has not named the cluster yet. */
   const waitedFor = () => (missing.size > 0 ? [...missing.values()] : [first ?? '']);
   if (missing.size === 0) return newClusterId();
+  let cancel = (): void => undefined;
+  const say = (): void => {
+    cancel();
+    onMissing(waitedFor());
+    observer.report('info', 'waiting-for-peers', {
+      missing: waitedFor().join(', '),
+      advice: 'start each of them with the same --peers',
+    });
+    cancel = clock.after(sayEveryMs, say);
+  };
   const found = Promise.withResolvers<string>();
   const links = new Links({
     ...options,
@@ -50,24 +60,14 @@ export async function findCluster(options: LobbyOptions): Promise<string> {
     onMessage: () => undefined,
     onPeer: ({ replica, clusterId }) => {
       if (!founders.some(({ id }) => id === replica)) return;
-      missing.delete(replica);
-      onMissing(waitedFor());
+      if (missing.delete(replica)) say();
       if (clusterId !== undefined) found.resolve(clusterId);
       else if (namesIt && missing.size === 0) found.resolve(newClusterId());
     },
   });
-  let cancel = (): void => undefined;
-  const say = (): void => {
-    observer.report('info', 'waiting-for-peers', {
-      missing: waitedFor().join(', '),
-      advice: 'start each of them with the same --peers',
-    });
-    cancel = clock.after(sayEveryMs, say);
-  };
   try {
     await links.start();
     links.know(undefined, founders);
-    onMissing(waitedFor());
     say();
     return await found.promise;
   } finally {

@@ -1,17 +1,32 @@
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { authorityOf } from '../support/certificates.ts';
 import { type Name, names, RealCluster } from './real-cluster.ts';
 
 const others = (name: Name) => names.filter((other) => other !== name);
 
-test('three processes form a group: writes go to the leader, are read at each, and the digests are equal', async (context) => {
-  const cluster = await RealCluster.of(context);
+test('three processes with certificates form a group: writes go to the leader, are read at each, and the digests are equal', async (context) => {
+  const authority = authorityOf();
+  const cluster = await RealCluster.of(context, (name, directory) => {
+    const { key, certificate } = authority.issue([name]);
+    const files = { certificate, key, authority: authority.certificate };
+    return Object.entries(files).flatMap(([what, text]) => {
+      writeFileSync(join(directory, `${name}-${what}.pem`), text);
+      return [`--peer-${what}`, join(directory, `${name}-${what}.pem`)];
+    });
+  });
   const early = cluster.server('loggos');
   early.spawn();
-  for (const end = Date.now() + 20_000; Date.now() < end && !early.output.includes('waiting'); ) await sleep(20);
-  assert.match(cluster.server('loggos').output, /waiting-for-peers.*gaios, lakka/, 'it says for whom it waits');
+  await until(() => early.output.includes('gaios, lakka'), 'it says something');
+  assert.match(
+    cluster.server('loggos').output,
+    /"missing":"gaios, lakka".*waiting-for-peers/,
+    'it says for whom it waits',
+  );
   await cluster.start();
   const leader = await cluster.leader();
   for (let count = 1; count <= 20; count++) {
@@ -75,8 +90,11 @@ test('kill -9 of the leader: another one leads, nothing acknowledged is missing,
   assert.equal((await cluster.view(first))?.clusterId, view?.clusterId);
 });
 
-test('without a majority writes are refused in bounded time and local reads answer; all restarted at once, nothing is missing', async (context) => {
-  const cluster = await RealCluster.of(context);
+test('with a shared secret and without a majority writes are refused in bounded time and local reads answer; all restarted at once, nothing is missing', async (context) => {
+  const cluster = await RealCluster.of(context, (name, directory) => {
+    writeFileSync(join(directory, `${name}-secret`), 'open sesame, says everyone\n');
+    return ['--peer-secret', join(directory, `${name}-secret`)];
+  });
   await cluster.start();
   const leader = await cluster.leader();
   assert.equal((await cluster.put(leader, 'gaios', { before: true })).status, 201);
@@ -116,3 +134,32 @@ test('a member that comes back with an empty directory is given no vote, and is 
   assert.match(output, new RegExp(`the group knows ${wiped} with another one`));
   assert.equal((await cluster.put(leader, 'gaios', {})).status, 200);
 });
+
+test('two of three come back with empty directories while the third is down: nothing is elected, then or later', async (context) => {
+  const cluster = await RealCluster.of(context);
+  await cluster.start();
+  assert.equal((await cluster.put(await cluster.leader(), 'gaios', {})).status, 201);
+  for (const name of names) await cluster.server(name).kill();
+  for (const name of ['gaios', 'lakka'] as const) {
+    await rm(cluster.server(name).data, { recursive: true });
+    cluster.server(name).spawn();
+  }
+  const saysOf = (name: Name, word: string) => until(() => cluster.server(name).output.includes(word), word);
+  await saysOf('gaios', '"missing":"loggos"');
+  await saysOf('lakka', '"missing":"loggos"');
+  cluster.server('loggos').spawn();
+  await saysOf('gaios', 'has already begun a group with other data directories');
+  await saysOf('lakka', 'not-a-member');
+  await sleep(3_000);
+  for (const name of names) {
+    assert(!cluster.server(name).output.includes('leader-won'), cluster.outputs);
+    if (name === 'lakka') continue;
+    const refused = await cluster.put(name, 'gaios', { again: true });
+    assert.equal(refused.status, 503, `${name}: ${refused.text}`);
+  }
+});
+
+async function until(condition: () => boolean, what: string): Promise<void> {
+  for (const end = Date.now() + 60_000; Date.now() < end; await sleep(20)) if (condition()) return;
+  assert.fail(`in time: ${what}`);
+}

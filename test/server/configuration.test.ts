@@ -45,6 +45,50 @@ test('an address that others reach is refused unless it is asked for', () => {
   }
 });
 
+test('the replicas of a group are named with their addresses, each once', () => {
+  const peers = 'gaios=127.0.0.1:7000, lakka=localhost:7001,loggos=[::1]:7002';
+  const { values } = resolveConfiguration({ peers, peer: '127.0.0.1:7000' }, {});
+  assert.deepEqual(values.peers, [
+    { name: 'gaios', host: '127.0.0.1', port: 7000 },
+    { name: 'lakka', host: 'localhost', port: 7001 },
+    { name: 'loggos', host: '::1', port: 7002 },
+  ]);
+  assert.deepEqual(values.peer, { host: '127.0.0.1', port: 7000 });
+  const none = resolveConfiguration({}, {}).values;
+  assert.deepEqual([none.peers, none.peer], [[], undefined]);
+  for (const wrong of [
+    'gaios',
+    'gaios=',
+    '=127.0.0.1:1',
+    'Gaios=127.0.0.1:1',
+    'a=localhost:0',
+    'a=b:1,a=b:2',
+    '../x=b:1',
+  ]) {
+    assert.throws(() => resolveConfiguration({ peers: wrong }, {}), {
+      code: 'usage',
+      message: /^--peers .*name=host:port/,
+    });
+  }
+});
+
+test('replicas speak in plain over a network only where that is asked for', () => {
+  const certificates = { peerCertificate: 'a.pem', peerKey: 'a.key', peerAuthority: 'ca.pem' };
+  for (const open of [
+    { peers: 'a=127.0.0.1:1,b=10.0.0.2:1' },
+    { peers: 'a=gaios.example:1' },
+    { peer: '0.0.0.0:7000' },
+  ]) {
+    assert.throws(() => resolveConfiguration(open, {}), { code: 'usage', message: /in plain.*--insecure/ });
+    for (const how of [certificates, { peerSecret: 'secret' }, { insecure: true }])
+      resolveConfiguration({ ...open, ...how }, {});
+  }
+  const half = { peerCertificate: 'a.pem', peerKey: 'a.key' };
+  assert.throws(() => resolveConfiguration(half, {}), { code: 'usage', message: /belong together/ });
+  const both = { ...certificates, peerSecret: 'secret' };
+  assert.throws(() => resolveConfiguration(both, {}), { code: 'usage', message: /give one of them/ });
+});
+
 test('every setting says what it is for, and its default is valid', () => {
   resolveConfiguration({}, {});
   for (const { flag, description } of settingList) assert.match(description, /^[A-Z].*\.$/, flag);
