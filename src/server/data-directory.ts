@@ -18,7 +18,7 @@ export async function makeDataDirectory(disk: Disk, directory: string): Promise<
     accessSync(directory, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (error) {
     const reason = error instanceof DiskError && error.cause instanceof Error ? error.cause : (error as Error);
-    throw new LoggosError('directory-unusable', `cannot use ${directory}: ${reason.message}`, {}, error);
+    throw new LoggosError('directory-unusable', `cannot use ${directory}: ${wordsOf(reason)}`, {}, error);
   }
 }
 
@@ -27,6 +27,11 @@ export interface NewIdentity {
   readonly observer: Observer;
   /** Waits until it is known which cluster a new replica is of; absent: it is a cluster of its own. */
   readonly found?: () => Promise<{ readonly clusterId: string; readonly replicaId: number }>;
+}
+
+/** Node's messages have the code before and the call behind: `EACCES: permission denied, mkdir '/x'`. */
+function wordsOf({ message }: Error): string {
+  return /^[A-Z]+: ([^,]+),/.exec(message)?.[1] ?? message;
 }
 
 /**

@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -85,6 +88,21 @@ test('a file that is no backup is named', async () => {
   const { code, stderr } = await loggos('verify', fileURLToPath(import.meta.url));
   assert.equal(code, 1);
   assert.match(stderr, /^loggos: \/.*usage\.test\.ts: .*\(snapshot-damaged\)\n$/);
+});
+
+test('a server that is only starting is a try again, exit code 75: surely nothing was done', async (context) => {
+  const problem = { type: '/problems/starting', title: 'starting', status: 503, code: 'starting', detail: 'Booting.' };
+  const starting = createServer((_, response) => {
+    response.writeHead(503, { 'Content-Type': 'application/problem+json' }).end(JSON.stringify(problem));
+  }).listen(0, '127.0.0.1');
+  context.after(() => starting.close());
+  await once(starting, 'listening');
+  const { port } = starting.address() as AddressInfo;
+  for (const words of [['get', 'c', 'd'], ['put', 'c', 'd', '{}'], ['status']]) {
+    const { code, stderr } = await loggos(...words, '--url', `http://127.0.0.1:${port}`);
+    assert.equal(code, 75, words.join(' '));
+    assert.match(stderr, /^loggos: [^\n]*Booting[^\n]*\(starting\)\n$/);
+  }
 });
 
 test('a server that does not answer is one line and exit code 1', async () => {

@@ -225,6 +225,10 @@ suite('damage found while it runs: rebuilt inside the process', () => {
     const answer = await request(`${server.url}/v1/documents/things/t5?consistency=local`);
     assert.equal(answer.status, 503, answer.text);
     assert.equal((JSON.parse(answer.text) as { code: string }).code, 'checkpoint-damaged');
+    // A stream that comes while it is rebuilt is held: EventSource gives up on an error.
+    const stream = await fetch(`${server.url}/v1/events`, { headers: { Accept: 'text/event-stream' } });
+    assert.equal(stream.status, 200);
+    await stream.body?.cancel();
     await isRebuilt(server, truth);
     const mended = await request(`${server.url}/v1/documents/things/t5`);
     assert.deepEqual(JSON.parse(mended.text), contentOf(5));

@@ -121,6 +121,7 @@ test('a directory that cannot be used is one line and exit code 1', async (conte
     assert.equal(code, 1, stderr);
     assert.match(stderr, /^loggos: [^\n]*\n$/, data);
     assert.ok(stderr.includes(data), stderr);
+    assert.doesNotMatch(stderr, /E[A-Z]{4,}/, 'in words');
   }
 });
 
