@@ -1,7 +1,7 @@
-import { LRUCache } from 'lru-cache';
+import { RecentMap } from './machine/recent-map.ts';
 import type { DocumentRow } from './machine/types.ts';
 
-/** Beside the body: the line that a body is often a slice of, the row's numbers, the cache's own entry. */
+/** Beside the body: the line that a body is often a slice of, the row's numbers, its places in maps. */
 const rowOverheadBytes = 1_024;
 
 /**
@@ -10,26 +10,18 @@ const rowOverheadBytes = 1_024;
  * holds can only be replaced by an execution here.
  */
 export class RecentRows {
-  readonly #rows: LRUCache<string, DocumentRow>;
+  readonly #rows: RecentMap<DocumentRow>;
 
   constructor(bytesMax: number) {
-    this.#rows = new LRUCache({
-      maxSize: bytesMax,
-      sizeCalculation: ({ body }) => rowOverheadBytes + 2 * body.length,
-    });
+    this.#rows = new RecentMap(bytesMax, ({ body }) => rowOverheadBytes + 2 * body.length);
   }
 
   get(collection: string, documentId: string): DocumentRow | undefined {
-    return this.#rows.get(nameOf(collection, documentId));
+    return this.#rows.get(collection, documentId);
   }
 
   /** The row that was just executed, or just read where the tail has none. Too large a row is only forgotten. */
   set(row: DocumentRow): void {
-    this.#rows.set(nameOf(row.collection, row.documentId), row);
+    this.#rows.set(row.collection, row.documentId, row);
   }
-}
-
-/** Two documents never give the same. */
-function nameOf(collection: string, documentId: string): string {
-  return `${collection.length}:${collection}${documentId}`;
 }

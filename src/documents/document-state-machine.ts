@@ -30,7 +30,7 @@ import { base64url, databaseFile, historyDirectory } from './store/schema.ts';
 export const documentMachineId = 1;
 
 const tailBytesMaxDefault = 256 * 1024 * 1024;
-const recentRowsBytesMax = 16 * 1024 * 1024;
+const recentRowsBytesMax = 24 * 1024 * 1024;
 
 export interface DocumentStateMachineOptions {
   /** Not opened yet. */

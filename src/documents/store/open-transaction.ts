@@ -3,6 +3,7 @@ import type { Hashes } from '../../base/hashes.ts';
 import { isPlanted } from '../../base/planted-bugs.ts';
 import { dedupeKey } from '../machine/dedupe.ts';
 import { addToDigest, subtractFromDigest } from '../machine/digest.ts';
+import { DocumentMap } from '../machine/document-map.ts';
 import { rowHash } from '../machine/row.ts';
 import type { DedupeEntry, DocumentRow, InstanceEffects, MachineState, StateView } from '../machine/types.ts';
 import type { CommittedRows } from './row-storage.ts';
@@ -31,7 +32,7 @@ export class OpenTransaction implements StateView {
   readonly #committed: CommittedRows;
   readonly #first: MachineState;
   #state: MachineState;
-  readonly #documents = new Map<string, Map<string, Looked>>();
+  readonly #documents = new DocumentMap<Looked>();
   readonly #dedupe = new Map<string, DedupeEntry>();
 
   constructor(state: MachineState, committed: CommittedRows) {
@@ -76,12 +77,8 @@ export class OpenTransaction implements StateView {
   /** In the order of their keys, so that neighbours in the table are written together. */
   changedRows(): ChangedRow[] {
     const rows: ChangedRow[] = [];
-    for (const [, documents] of [...this.#documents].sort(byName)) {
-      // Names are sorted, and not rows: comparing them needs nothing but them.
-      for (const documentId of [...documents.keys()].sort()) {
-        const { row, committedHash, changed } = documents.get(documentId) ?? neverLookedAt;
-        if (changed && row !== undefined) rows.push({ row, replacedHash: committedHash });
-      }
+    for (const { row, committedHash, changed } of this.#documents.sorted()) {
+      if (changed && row !== undefined) rows.push({ row, replacedHash: committedHash });
     }
     return rows;
   }
@@ -91,17 +88,11 @@ export class OpenTransaction implements StateView {
   }
 
   #look(collection: string, documentId: string): Looked {
-    let documents = this.#documents.get(collection);
-    if (documents === undefined) {
-      documents = new Map();
-      this.#documents.set(collection, documents);
-    }
-    let looked = documents.get(documentId);
-    if (looked === undefined) {
-      const stored = this.#committed.document(collection, documentId);
-      looked = { row: stored?.row, committedHash: stored?.hash, changed: false };
-      documents.set(documentId, looked);
-    }
+    const known = this.#documents.get(collection, documentId);
+    if (known !== undefined) return known;
+    const stored = this.#committed.document(collection, documentId);
+    const looked: Looked = { row: stored?.row, committedHash: stored?.hash, changed: false };
+    this.#documents.set(collection, documentId, looked);
     return looked;
   }
 }
@@ -126,10 +117,4 @@ export function changeRows(
     write(row, hash, replacedHash);
   }
   return { state: transaction.state, digest, documentCount };
-}
-
-const neverLookedAt: Looked = { row: undefined, committedHash: undefined, changed: false };
-
-function byName([left]: readonly [string, unknown], [right]: readonly [string, unknown]): number {
-  return left < right ? -1 : 1;
 }

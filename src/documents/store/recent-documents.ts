@@ -1,9 +1,9 @@
-import { LRUCache } from 'lru-cache';
+import { RecentMap } from '../machine/recent-map.ts';
 import type { DedupeEntry } from '../machine/types.ts';
 import type { CommittedRows } from './row-storage.ts';
 import type { StoredDocument } from './schema.ts';
 
-/** Beside the body: the line that a body is often a slice of, the row's numbers, its hash, the cache's own entry. */
+/** Beside the body: the line that a body is often a slice of, the row's numbers, its hash, its places in maps. */
 const documentOverheadBytes = 1_024;
 
 /**
@@ -13,18 +13,15 @@ const documentOverheadBytes = 1_024;
  */
 export class RecentDocuments implements CommittedRows {
   readonly #rows: CommittedRows;
-  readonly #recent: LRUCache<string, StoredDocument>;
+  readonly #recent: RecentMap<StoredDocument>;
 
   constructor(rows: CommittedRows, bytesMax: number) {
     this.#rows = rows;
-    this.#recent = new LRUCache({
-      maxSize: bytesMax,
-      sizeCalculation: ({ row }) => documentOverheadBytes + 2 * row.body.length,
-    });
+    this.#recent = new RecentMap(bytesMax, ({ row }) => documentOverheadBytes + 2 * row.body.length);
   }
 
   document(collection: string, documentId: string): StoredDocument | undefined {
-    return this.#recent.get(nameOf(collection, documentId)) ?? this.#rows.document(collection, documentId);
+    return this.#recent.get(collection, documentId) ?? this.#rows.document(collection, documentId);
   }
 
   dedupe(actor: string, key: string, line: number): DedupeEntry | undefined {
@@ -34,12 +31,7 @@ export class RecentDocuments implements CommittedRows {
   /** They are durable. Too large a one is only forgotten. */
   committed(documents: readonly StoredDocument[]): void {
     for (const document of documents) {
-      this.#recent.set(nameOf(document.row.collection, document.row.documentId), document);
+      this.#recent.set(document.row.collection, document.row.documentId, document);
     }
   }
-}
-
-/** Two documents never give the same. */
-function nameOf(collection: string, documentId: string): string {
-  return `${collection.length}:${collection}${documentId}`;
 }

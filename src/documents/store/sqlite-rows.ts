@@ -24,7 +24,7 @@ import type { SqliteDatabase } from './sqlite-file.ts';
 import { VerifiedRows } from './verified-rows.ts';
 
 /** Most of the documents that a busy second changes. */
-const recentBytesMax = 8 * 1024 * 1024;
+const recentBytesMax = 16 * 1024 * 1024;
 
 interface Opened {
   readonly database: DatabaseSync;
