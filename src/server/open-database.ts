@@ -132,7 +132,7 @@ async function openParts(
     machines: machines.all,
     log: replica,
     logSize: () => ({ segments: log.segmentCount, bytes: log.bytes }),
-    isAlone: () => replica.membership?.members.length === 1,
+    isAlone: () => isAlone(replica, options.identity),
     selfSealBytesMin: configuration.selfSealBytes,
     // History is linked once it is sealed: what costs is the database (half of documents.sqlite).
     copiedBytes: () => machine.checkpointHead.databaseBytes,
@@ -361,6 +361,10 @@ function bootReplica(
   });
   void links?.sayWhoIsMissing(booted);
   return booted;
+}
+
+function isAlone({ membership }: Replica, { replicaId }: Identity): boolean {
+  return membership?.members.every(({ id, role }) => role === 'learner' || id === replicaId) ?? false;
 }
 
 /**

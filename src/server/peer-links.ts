@@ -29,6 +29,8 @@ const isThereWithinMs = 3_000;
 const sayEveryMs = 10_000;
 /** Of a message; more than any has. */
 const bytesMax = 2 ** 31;
+/** One that is refused comes again each second; it is told this often for each reason, in milliseconds. */
+const refusalEveryMs = 10_000;
 
 /** The ways of one database of this replica to the others of its group, and who of them is there. */
 export class PeerLinks {
@@ -45,9 +47,10 @@ export class PeerLinks {
 
   /** For a replica that starts: once. */
   connect(self: Peer, onMessage: (from: Peer, message: PaxosMessage) => void): Peers {
-    const { database, network, clock, random, observer, addressOf, valueBytesMax, onFatal } = this.#options;
+    const { database, network, clock, random, addressOf, valueBytesMax, onFatal } = this.#options;
     const links = new Links({
-      ...{ database, self, network, clock, random, observer, hashes: systemHashes },
+      ...{ database, self, network, clock, random, hashes: systemHashes },
+      observer: this.#seldom(),
       // A promise lists every vote in flight, and what was accepted and is not known to be chosen.
       messageBytesMax: Math.min(bytesMax, defaultReplicaLimits.unsyncedBytesMax + pipelineWindow * valueBytesMax),
       onMessage: (from, message) => {
@@ -108,6 +111,24 @@ export class PeerLinks {
   stop(): void {
     this.#isStopped = true;
     this.#links?.stop();
+  }
+
+  /** The same observer, which is not told the same refusal each second. */
+  #seldom(): Observer {
+    const { observer, clock } = this.#options;
+    const toldAtMs = new Map<unknown, number>();
+    return {
+      report(level, event, facts) {
+        if (event === 'connection-refused') {
+          const nowMs = clock.monotonic();
+          if (nowMs - (toldAtMs.get(facts?.reason) ?? Number.NEGATIVE_INFINITY) < refusalEveryMs) return;
+          toldAtMs.set(facts?.reason, nowMs);
+        }
+        observer.report(level, event, facts);
+      },
+      count: (counter, amount) => observer.count(counter, amount),
+      measure: (histogram, value) => observer.measure(histogram, value),
+    };
   }
 
   #note(replica: ReplicaId, message: PaxosMessage): void {

@@ -6,6 +6,13 @@ import { freePort, type HttpAnswer, request, ServerProcess, temporaryDirectory }
 export const names = ['gaios', 'lakka', 'loggos'] as const;
 export type Name = (typeof names)[number];
 
+export const others = (name: Name) => names.filter((other) => other !== name);
+
+export async function until(condition: () => boolean, what: string): Promise<void> {
+  for (const end = Date.now() + 60_000; Date.now() < end; await sleep(20)) if (condition()) return;
+  assert.fail(`in time: ${what}`);
+}
+
 /** Booted: whoever asks it is not told to wait. Only a leader is ready for more. */
 const bootedPath = '/readyz?exclude=leader';
 
