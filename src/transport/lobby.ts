@@ -60,9 +60,10 @@ export async function findCluster(options: LobbyOptions): Promise<string> {
     onMessage: () => undefined,
     onPeer: ({ replica, clusterId }) => {
       if (!founders.some(({ id }) => id === replica)) return;
-      if (missing.delete(replica)) say();
+      const isNew = missing.delete(replica);
       if (clusterId !== undefined) found.resolve(clusterId);
       else if (namesIt && missing.size === 0) found.resolve(newClusterId());
+      else if (isNew) say();
     },
   });
   try {
