@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { version } from '../server/version.ts';
 import { backupCommand } from './commands/backup.ts';
+import { clusterCommand } from './commands/cluster.ts';
 import { configCommand } from './commands/config.ts';
 import { diffCommand } from './commands/diff.ts';
 import { eventsCommand } from './commands/events.ts';
@@ -20,6 +21,7 @@ import { errorLine, exitCodeOf, exitCodes } from './exit-codes.ts';
 
 const commands = [
   serveCommand,
+  clusterCommand,
   getCommand,
   putCommand,
   patchCommand,

@@ -14,7 +14,7 @@ test('every command is explained with an example', async () => {
   const { stdout } = await loggos('--help');
   const commands = [...stdout.matchAll(/^ {2}([a-z]+) /gm)].map((match) => match[1] ?? '');
   const expected =
-    'serve get put patch rm history diff events backup verify restore snapshot status log config simulate';
+    'serve cluster get put patch rm history diff events backup verify restore snapshot status log config simulate';
   for (const name of expected.split(' ')) {
     assert.ok(commands.includes(name), `${name} is a command`);
   }
@@ -39,6 +39,7 @@ test('a mistake in usage is one line and exit code 2', async () => {
     ['serve', '--config', '/nowhere.json'],
     ['get'],
     ['frobnicate'],
+    ['cluster', '--replicas', 'many'],
     ['diff', 'c', 'd', 'one', 'two'],
     ['put', 'c', 'd', '@/nowhere.json', '--url', nobody],
     ['backup', '--url', nobody],
