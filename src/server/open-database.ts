@@ -67,6 +67,8 @@ export interface RunningDatabase {
 
 /** How long a stop lets the Replayer come level, so that the next start has nothing to replay. */
 const levelMs = 2_000;
+/** How long a stop waits for another one to lead, in milliseconds. */
+const handOverMs = 1_000;
 /** How often it is looked whether the log has what a group begins with, in milliseconds. */
 const membershipPollMs = 5;
 
@@ -150,6 +152,7 @@ async function openParts(
   opened.push(async () => {
     manager.beginStop();
     await scrubber.stop();
+    await handOver(replica, links, observer);
     await replica.stop();
     await comeLevel(manager, replica);
     await manager.stop();
@@ -376,6 +379,20 @@ function refuseReplaced({ replicaId, name, incarnation }: Identity, members: rea
   const what = `This data directory is new, and the group knows ${name} with another one`;
   const advice = 'start it with that. Where it is lost, a new member joins, which this release cannot do yet';
   throw new LoggosError('not-a-member', `${what}: ${advice}.`);
+}
+
+/** Whoever stops while it leads names its successor: the others need not miss it first. */
+async function handOver(replica: Replica, links: PeerLinks | undefined, observer: Observer): Promise<void> {
+  if (links === undefined || !replica.isLeader) return;
+  const voters = replica.membership?.members.filter(({ id, role }) => role === 'voter' && links.isThere(id)) ?? [];
+  const [successor] = voters.sort((one, other) => links.instanceOf(other.id) - links.instanceOf(one.id));
+  if (successor === undefined) return;
+  try {
+    await replica.transferLeadership(successor.id, systemClock.monotonic() + handOverMs);
+    observer.report('info', 'handed-over', { to: successor.name });
+  } catch (error) {
+    observer.report('info', 'not-handed-over', { to: successor.name, reason: String(error) });
+  }
 }
 
 async function comeLevel(manager: CheckpointManager, replica: Replica): Promise<void> {

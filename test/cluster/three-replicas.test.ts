@@ -113,3 +113,17 @@ test('with a shared secret and without a majority writes are refused in bounded 
   const digests = await cluster.digests();
   assert.equal(new Set(digests).size, 1, digests.join('\n'));
 });
+
+test('a leader that is told to stop hands its office on before it goes, and the last one stops alone', async (context) => {
+  const cluster = await RealCluster.of(context);
+  await cluster.start();
+  const leader = await cluster.leader();
+  assert.equal((await cluster.put(leader, 'gaios', {})).status, 201);
+  assert.equal(await cluster.server(leader).end('SIGTERM'), 0);
+  assert.match(cluster.server(leader).output, /"handed-over"/);
+  const led = await Promise.all(others(leader).map((name) => cluster.view(name)));
+  const next = led.find((view) => view?.self === view?.leader)?.leader;
+  assert(next !== undefined && next !== null && next !== leader, cluster.outputs);
+  assert.equal((await cluster.put(next as Name, 'gaios', {})).status, 200);
+  for (const name of others(leader)) assert.equal(await cluster.server(name).end('SIGTERM'), 0, cluster.outputs);
+});
