@@ -362,7 +362,7 @@ function bootReplica(
     // A write that meets a rotten row: the checkpoint is what is broken, not the process.
     onFatal: (error) => (isDamage(error) ? damage.found(error.message) : onFatal(error)),
   });
-  void links?.sayWhoIsMissing(booted);
+  links?.sayWhoIsMissing(booted);
   return booted;
 }
 

@@ -1,4 +1,4 @@
-import { type Clock, delay } from '../base/clock.ts';
+import type { Clock } from '../base/clock.ts';
 import type { Network } from '../base/network.ts';
 import type { Observer } from '../base/observer.ts';
 import type { Random } from '../base/random.ts';
@@ -39,7 +39,7 @@ export class PeerLinks {
   readonly #instances = new Map<ReplicaId, number>();
   #links: Links | undefined;
   #others: readonly KnownMember[] = [];
-  #isStopped = false;
+  #cancelSaying = (): void => undefined;
 
   constructor(options: PeerLinksOptions) {
     this.#options = options;
@@ -93,23 +93,21 @@ export class PeerLinks {
   }
 
   /** Says who is missing, from time to time, until that does not matter any more. */
-  async sayWhoIsMissing(until: Promise<unknown>): Promise<void> {
-    let isOver = false;
-    const over = (): void => {
-      isOver = true;
-    };
-    until.then(over, over);
-    for (;;) {
-      await delay(this.#options.clock, sayEveryMs);
-      if (isOver || this.#isStopped) return;
+  sayWhoIsMissing(until: Promise<unknown>): void {
+    const { clock, observer } = this.#options;
+    const say = (): void => {
       const { missing } = this;
-      if (missing.length === 0) continue;
-      this.#options.observer.report('info', 'waiting-for-peers', { missing: missing.join(', ') });
-    }
+      if (missing.length > 0) observer.report('info', 'waiting-for-peers', { missing: missing.join(', ') });
+      this.#cancelSaying = clock.after(sayEveryMs, say);
+    };
+    this.#cancelSaying = clock.after(sayEveryMs, say);
+    // A timer that is left would keep the process from ending.
+    const over = (): void => this.#cancelSaying();
+    until.then(over, over);
   }
 
   stop(): void {
-    this.#isStopped = true;
+    this.#cancelSaying();
     this.#links?.stop();
   }
 
