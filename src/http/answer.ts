@@ -34,7 +34,11 @@ export type Answering = (handler: Handler) => RequestHandler;
 
 export function answering(services: HttpServices, database?: Database): Answering {
   const { clock, observer } = services;
-  return (handler) => async (request: Request, response: Response, next: NextFunction) => {
+  const refusal = database?.refusal;
+  const refuse: Handler = () => {
+    throw refusal?.();
+  };
+  const answerBy = (handler: Handler) => async (request: Request, response: Response, next: NextFunction) => {
     const startedAt = clock.monotonic();
     try {
       const answer = await handler(request);
@@ -53,6 +57,7 @@ export function answering(services: HttpServices, database?: Database): Answerin
       next(database === undefined ? error : new RouteFailure(error, database));
     }
   };
+  return (handler) => answerBy(refusal === undefined ? handler : refuse);
 }
 
 /** Writes a whole answer; for HEAD its headers alone. */

@@ -1,3 +1,4 @@
+import type { LoggosError } from '../base/errors.ts';
 import type { DocumentReader } from '../documents/document-reader.ts';
 import type { DocumentProposal, ProposalOutcome } from '../documents/machine/types.ts';
 
@@ -12,6 +13,11 @@ export interface Database {
    * place.
    */
   readonly opened?: Promise<void>;
+  /**
+   * Of one that stands in for a database that is not open: why whoever asks for data is refused, before anything of the
+   * request is judged by what the database holds.
+   */
+  readonly refusal?: () => LoggosError;
   readonly read: DocumentReader;
   /** Keys, depth and bytes as the replicated settings have them. */
   readonly limits: { readonly documentBytesMax: number; readonly keysMax: number; readonly depthMax: number };

@@ -27,6 +27,7 @@ export function refusingDatabase({ name, refusal, check, last, opened }: Refusal
   return {
     name,
     ...(opened === undefined ? {} : { opened }),
+    refusal,
     limits: defaultSettings,
     read: {
       position: last?.position ?? 0,

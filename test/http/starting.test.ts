@@ -1,10 +1,31 @@
 import assert from 'node:assert/strict';
 import { get, type IncomingMessage } from 'node:http';
 import { type TestContext, test } from 'node:test';
+import { LoggosError } from '../../src/base/errors.ts';
 import type { HttpSettings } from '../../src/http/http-services.ts';
 import { BootProgress } from '../../src/server/boot-progress.ts';
 import { refusingDatabase } from '../../src/server/refusing-database.ts';
 import { RestServer } from './rest-server.ts';
+
+/** Stands in for a database that is being opened. */
+function startingStandIn(progress = new BootProgress(), opened = new Promise<void>(() => undefined)) {
+  return refusingDatabase({
+    name: 'main',
+    refusal: () => progress.refusal(),
+    check: () => ({ name: 'boot', detail: progress.detail }),
+    opened,
+  });
+}
+
+/** Stands in for one that was found damaged before it was ever open, and cannot be rebuilt. */
+function lostStandIn() {
+  return refusingDatabase({
+    name: 'main',
+    refusal: () => new LoggosError('checkpoint-damaged', 'A page is rotten.'),
+    check: () => ({ name: 'checkpoint', detail: 'a page is rotten' }),
+    last: startingStandIn().read,
+  });
+}
 
 /** A server whose database is being opened until `open` is called. */
 async function startingServer(context: TestContext, settings: Partial<HttpSettings> = {}) {
@@ -12,13 +33,7 @@ async function startingServer(context: TestContext, settings: Partial<HttpSettin
   context.after(() => server.stop());
   const progress = new BootProgress();
   const opened = Promise.withResolvers<void>();
-  const standIn = refusingDatabase({
-    name: 'main',
-    refusal: () => progress.refusal(),
-    check: () => ({ name: 'boot', detail: progress.detail }),
-    opened: opened.promise,
-  });
-  server.databases.set('main', standIn);
+  server.databases.set('main', startingStandIn(progress, opened.promise));
   const open = (): void => {
     server.databases.set('main', server.database);
     opened.resolve();
@@ -61,6 +76,36 @@ test('while a database is opened everything about data is refused as surely not 
   }
   open();
   assert.equal((await server.send('PUT', '/v1/documents/c/d', { body: '{}' })).status, 201);
+});
+
+test('what only the database knows is not judged before it is open: no position is of another history, no document too large', async (context) => {
+  const { server, open } = await startingServer(context);
+  server.databases.set('main', server.database);
+  assert.equal((await server.send('PUT', '/v1/documents/c/a', { body: '{}' })).status, 201);
+  assert.equal((await server.send('PUT', '/v1/documents/c/b', { body: '{}' })).status, 201);
+  const { cursor } = (await server.send('GET', '/v1/events')).json;
+  const page = await server.send('GET', '/v1/documents/c?limit=1');
+  const headers = { 'Loggos-History': String(page.headers['loggos-history']) };
+  const asked: [string, string, { body?: string; headers?: Record<string, string> }][] = [
+    ['GET', `/v1/events?consistency=local&after=${cursor}`, {}],
+    ['GET', '/v1/events?consistency=local&after=1', { headers }],
+    ['GET', `/v1/documents/c?limit=1&cursor=${page.json.cursor}`, {}],
+    ['GET', '/v1/documents/c/a?consistency=local&position=1', { headers }],
+    ['PUT', '/v1/documents/c/a', { body: `{"text":"${'x'.repeat(1_048_576)}"}` }],
+    ['PUT', '/v1/documents/c/a', { body: `{"deep":${'['.repeat(200)}${']'.repeat(200)}}` }],
+  ];
+  for (const standIn of [startingStandIn(), lostStandIn()]) {
+    server.databases.set('main', standIn);
+    for (const [method, path, options] of asked) {
+      const reply = await server.send(method, path, options);
+      assert.equal(reply.status, 503, `${method} ${path}: ${reply.text}`);
+    }
+  }
+  open();
+  for (const [method, path, options] of asked.slice(0, 4)) {
+    const reply = await server.send(method, path, options);
+    assert.equal(reply.status, 200, `${method} ${path}: ${reply.text}`);
+  }
 });
 
 test('health tells a boot from what is broken, and how far it is', async (context) => {
