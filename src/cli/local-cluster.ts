@@ -2,6 +2,10 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { LoggosError } from '../base/errors.ts';
+import { readFounders } from '../checkpoint/founders-file.ts';
+import { checkFree } from '../server/listen.ts';
+import { PoolDisk } from '../system/pool-disk.ts';
 import { note } from './output.ts';
 
 const entry = fileURLToPath(new URL('../../bin/loggos.js', import.meta.url));
@@ -18,6 +22,35 @@ export interface LocalReplica {
   readonly pid: number;
 }
 
+export interface LocalClusterOptions {
+  readonly count: number;
+  readonly data: string;
+  readonly httpBasePort: number;
+}
+
+/**
+ * Before any process is started: whether all ports are free, so that nobody else is taken for a replica, and whether
+ * the directories are of a cluster of that size, since a replica that its group has not founded would wait for ever.
+ * @throws LoggosError `in-use`, `usage`
+ */
+export async function checkPlace({ count, data, httpBasePort }: LocalClusterOptions): Promise<void> {
+  for (const name of namesOf(count)) {
+    const founders = await readFounders(new PoolDisk(), `${data}/${name}`);
+    if (founders === undefined || founders.length === count) continue;
+    const advice = `give --replicas ${founders.length}, or another --data`;
+    throw new LoggosError('usage', `${data} has a cluster of ${founders.length}, not of ${count}: ${advice}`);
+  }
+  for (let index = 0; index < count; index++) {
+    for (const port of [httpBasePort + index, httpBasePort + index + peerPortOffset]) {
+      await checkFree({ host: '127.0.0.1', port }).catch((error: unknown) => {
+        if (!(error instanceof LoggosError) || error.code !== 'in-use') throw error;
+        const advice = 'choose other ports by --http-base-port';
+        throw new LoggosError('in-use', `127.0.0.1:${port} is taken by another process: ${advice}`, {}, error);
+      });
+    }
+  }
+}
+
 /** Replicas on this machine, a process and a directory below `data` each. What they log is noted, with their names. */
 export class LocalCluster {
   readonly replicas: readonly LocalReplica[];
@@ -25,12 +58,8 @@ export class LocalCluster {
   readonly #ended: Promise<unknown>;
   #isStopping = false;
 
-  constructor({
-    count,
-    data,
-    httpBasePort,
-  }: { readonly count: number; readonly data: string; readonly httpBasePort: number }) {
-    const names = Array.from({ length: count }, (_, index) => harbours[index] ?? `replica-${index + 1}`);
+  constructor({ count, data, httpBasePort }: LocalClusterOptions) {
+    const names = namesOf(count);
     const portOf = (name: string) => httpBasePort + names.indexOf(name);
     const peers = names.map((name) => `${name}=127.0.0.1:${portOf(name) + peerPortOffset}`).join(',');
     const started = names.map((name) => {
@@ -79,6 +108,10 @@ export class LocalCluster {
     if (this.#isStopping) return;
     note(`${name.padEnd(9)} ended (${child.signalCode ?? child.exitCode}); the others go on while most of them run`);
   }
+}
+
+function namesOf(count: number): string[] {
+  return Array.from({ length: count }, (_, index) => harbours[index] ?? `replica-${index + 1}`);
 }
 
 function isRunning({ exitCode, signalCode }: ChildProcess): boolean {

@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readdirSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { test } from 'node:test';
-import { entry, freePort, request, temporaryDirectory } from '../support/server-process.ts';
+import { writeFounders } from '../../src/checkpoint/founders-file.ts';
+import { PoolDisk } from '../../src/system/pool-disk.ts';
+import { entry, freePort, loggos, request, temporaryDirectory } from '../support/server-process.ts';
 import { until } from './real-cluster.ts';
 
 /** The first of three ports in a row that are free, and those a thousand above. */
@@ -68,6 +72,27 @@ test('loggos cluster runs three replicas, says where they are, survives the loss
   const [code] = (await once(cluster, 'exit')) as [number | null];
   assert.equal(code, 0, output);
   assert.deepEqual(pids().filter(isRunning), []);
+});
+
+test('loggos cluster starts nothing where another server has one of its ports', async (context) => {
+  const directory = await temporaryDirectory(context);
+  const port = await freeBasePort();
+  const other = createServer().listen(port + 1, '127.0.0.1');
+  await once(other, 'listening');
+  context.after(() => other.close());
+  const { code, stdout, stderr } = await loggos('cluster', '--data', directory, '--http-base-port', String(port));
+  assert.deepEqual([code, stdout, readdirSync(directory)], [1, '', []]);
+  assert.match(stderr, new RegExp(`^loggos: 127\\.0\\.0\\.1:${port + 1} is taken .*--http-base-port`));
+});
+
+test('loggos cluster starts nothing on the directories of a cluster of another size', async (context) => {
+  const directory = await temporaryDirectory(context);
+  const founders = ['gaios', 'lakka', 'loggos'].map((name, index) => ({ id: index + 1, name, address: 'localhost:1' }));
+  await mkdir(`${directory}/gaios`);
+  await writeFounders(new PoolDisk(), `${directory}/gaios`, founders);
+  const { code, stdout, stderr } = await loggos('cluster', '--data', directory, '--replicas', '5');
+  assert.deepEqual([code, stdout, readdirSync(directory)], [2, '', ['gaios']]);
+  assert.match(stderr, /has a cluster of 3, not of 5: give --replicas 3, or another --data$/m);
 });
 
 function isRunning(pid: number): boolean {

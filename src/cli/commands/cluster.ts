@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { LoggosError } from '../../base/errors.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { LocalCluster, type LocalReplica } from '../local-cluster.ts';
+import { checkPlace, LocalCluster, type LocalReplica } from '../local-cluster.ts';
 import { type Column, print, printRows } from '../output.ts';
 
 const columns: readonly Column<LocalReplica>[] = [
@@ -20,7 +20,7 @@ interface Options {
 export function clusterCommand(): Command {
   return new Command('cluster')
     .description('run a cluster on this machine, one process a replica; Ctrl-C stops all')
-    .option('--replicas <count>', 'an odd number of them bears the loss of most', '3')
+    .option('--replicas <count>', 'three bear the loss of one, five of two', '3')
     .option('--data <directory>', 'where each has a directory of its own', 'data/cluster')
     .option(
       '--http-base-port <port>',
@@ -32,7 +32,9 @@ export function clusterCommand(): Command {
     .action(async (options: Options) => {
       const count = numberOf('--replicas', options.replicas, 1, 9);
       const httpBasePort = numberOf('--http-base-port', options.httpBasePort, 1, 64_000);
-      const cluster = new LocalCluster({ count, data: options.data, httpBasePort });
+      const place = { count, data: options.data, httpBasePort };
+      await checkPlace(place);
+      const cluster = new LocalCluster(place);
       for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => cluster.stop(signal));
       printRows(cluster.replicas, columns, options);
       const leader = await cluster.leader();
