@@ -36,7 +36,8 @@ export function requireDirectory(path: string): void {
   if (!isDirectory) throw new LoggosError('usage', `${path} is not a directory`);
 }
 
-function unusable(path: string, error: unknown): LoggosError {
+/** Why a file that was named cannot be used, in words. */
+export function unusable(path: string, error: unknown): LoggosError {
   const { code, message } = error as NodeJS.ErrnoException;
   return new LoggosError('usage', `${path}: ${words[code ?? ''] ?? message}`, {}, error);
 }

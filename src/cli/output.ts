@@ -44,6 +44,11 @@ export function print(line: string): void {
   stdout.write(`${line}\n`);
 }
 
+/** `1 segment`, `2 segments`. */
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
 /** `1.5 MiB`. */
 export function sizeText(bytes: number): string {
   const units = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB'];

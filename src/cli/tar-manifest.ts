@@ -1,16 +1,17 @@
 import { open } from 'node:fs/promises';
 import { LoggosError } from '../base/errors.ts';
 import { manifestBytesMax, readManifest, type SealedManifest } from '../checkpoint/manifest.ts';
+import { unusable } from './files.ts';
 
 const headerBytes = 512;
 
 /**
  * The manifest of a backup, which is the first entry of its tar; nothing else of the file is read.
- * @throws LoggosError `snapshot-damaged` where the file does not begin with a whole manifest
+ * @throws LoggosError `usage`, by the name that was given; `snapshot-damaged` where the file does not begin with a whole manifest
  */
 export async function readTarManifest(path: string): Promise<SealedManifest & { readonly fileBytes: number }> {
   const file = await open(path, 'r').catch((error: Error) => {
-    throw new LoggosError('not-found', `cannot read ${path}: ${error.message}`);
+    throw unusable(path, error);
   });
   try {
     const { size } = await file.stat();

@@ -40,6 +40,7 @@ test('a mistake in usage is one line and exit code 2', async () => {
     ['get'],
     ['frobnicate'],
     ['cluster', '--replicas', 'many'],
+    ['snapshot', 'status', '/nowhere.tar'],
     ['diff', 'c', 'd', 'one', 'two'],
     ['put', 'c', 'd', '@/nowhere.json', '--url', nobody],
     ['backup', '--url', nobody],

@@ -6,7 +6,7 @@ import { inspectLog, type LogEntry, type LogVerdict } from '../../log/inspect.ts
 import { systemHashes } from '../../system/hashes.ts';
 import { PoolDisk } from '../../system/pool-disk.ts';
 import { wholeNumber } from '../input.ts';
-import { print } from '../output.ts';
+import { counted, print } from '../output.ts';
 
 interface Options {
   readonly data: string;
@@ -106,7 +106,7 @@ function lineOf(entry: LogEntry): string {
       return `${entry.file}  ${entry.state}${entry.ballot === undefined ? '' : `, ${ballotText(entry.ballot)}`}`;
     case 'verdict':
       return (
-        `${entry.state}: ${entry.recordCount} records in ${entry.segmentCount} segments, instances ` +
+        `${entry.state}: ${counted(entry.recordCount, 'record')} in ${counted(entry.segmentCount, 'segment')}, instances ` +
         `${entry.lowestInstance} to ${entry.highestInstance}, chosen to ${entry.chosenTo}; ` +
         `${entry.damagedCount} damaged, ${entry.ambiguousCount} ambiguous`
       );

@@ -13,7 +13,7 @@ import type { CheckpointMoment } from '../../statemachine/state-machine.ts';
 import { systemClock } from '../../system/clock.ts';
 import { PoolDisk } from '../../system/pool-disk.ts';
 import { systemRandom } from '../../system/random.ts';
-import { print } from '../output.ts';
+import { counted, print } from '../output.ts';
 import { type Progress, startProgress } from '../progress.ts';
 
 interface Options {
@@ -47,7 +47,7 @@ export function restoreCommand(): Command {
       );
       const left = manifest.position - position;
       if (left > 0)
-        print(`without the ${left} later events of the backup, which ends at position ${manifest.position}`);
+        print(`without the ${counted(left, 'later event')} of the backup, which ends at position ${manifest.position}`);
       print(`into ${options.data}: cluster ${identity.clusterId}, history ${historyId} (parent ${manifest.historyId})`);
       if (options.dryRun !== true) print(`Start it: loggos serve --data ${options.data}`);
     });

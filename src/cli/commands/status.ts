@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { type ConnectionOptions, connect, withConnection } from '../connection.ts';
-import { print, printRows, sizeText } from '../output.ts';
+import { counted, print, printRows, sizeText } from '../output.ts';
 
 export function statusCommand(): Command {
   return withConnection(new Command('status'))
@@ -17,11 +17,12 @@ export function statusCommand(): Command {
       const { log, replayer, cleaner } = checkpoint;
       print(`cluster     ${cluster.clusterId}, history ${cluster.historyId}, database ${cluster.database}`);
       print(`replica     ${cluster.self}: ${ready ? 'ready' : 'not ready'}; leader: ${cluster.leader ?? 'none'}`);
-      print(`instances   log ${checkpoint.minChosenInstance} to ${checkpoint.maxChosenInstance},`);
-      print(`            checkpoint ${checkpoint.checkpointInstance}, applied ${checkpoint.appliedInstance}`);
-      const segments = log.segments === 1 ? '1 segment' : `${log.segments} segments`;
-      print(`log         ${segments}, ${sizeText(log.bytes)} (pre-allocated)`);
-      print(`            holdCount (a setting): ${checkpoint.holdCount} instances`);
+      print(`instances   ${checkpoint.minChosenInstance} to ${checkpoint.maxChosenInstance} in the log`);
+      print(
+        `            applied to ${checkpoint.appliedInstance}, in the checkpoint to ${checkpoint.checkpointInstance}`,
+      );
+      print(`log         ${counted(log.segments, 'segment')}, ${sizeText(log.bytes)} (pre-allocated)`);
+      print(`            holds ${checkpoint.holdCount} instances behind the checkpoint (holdCount of /v1/checkpoint)`);
       print(`replayer    ${replayer.state}, ${replayer.lag} behind; cleaner ${cleaner.state}`);
       print(`digest      ${checkpoint.digest}\n`);
       printRows(
