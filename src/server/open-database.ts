@@ -69,6 +69,8 @@ export interface RunningDatabase {
 const levelMs = 2_000;
 /** How long a stop waits for another one to lead, in milliseconds. */
 const handOverMs = 1_000;
+/** How long a start waits for a leader before it serves what needs none, in milliseconds: an election takes less. */
+const joinWithinMs = 2_000;
 /** How often it is looked whether the log has what a group begins with, in milliseconds. */
 const membershipPollMs = 5;
 
@@ -315,7 +317,7 @@ function openLinks(
   return new PeerLinks({ database: name, ...peering, valueBytesMax, ...parts });
 }
 
-function bootReplica(
+async function bootReplica(
   { configuration, identity, peering, observer, progress, onFatal }: OpenDatabaseOptions,
   damage: Damage,
   { current, machine, machines, log, boot, links }: ReplicaParts,
@@ -329,7 +331,9 @@ function bootReplica(
     if (done < boot.chosenTo) return { phase: 'replaying', done, total: boot.chosenTo };
     return { phase: 'joining', missing: links?.missing.join(', ') ?? '' };
   });
-  const booted = Replica.boot({
+  // A write that meets a rotten row: the checkpoint is what is broken, not the process.
+  const onBroken = (error: unknown) => (isDamage(error) ? damage.found(error.message) : onFatal(error));
+  const replica = Replica.start({
     identity,
     log,
     boot,
@@ -359,11 +363,40 @@ function bootReplica(
     random: systemRandom,
     observer,
     pressure: () => pressureOf(machine, log, configuration.tailBytesMax),
-    // A write that meets a rotten row: the checkpoint is what is broken, not the process.
-    onFatal: (error) => (isDamage(error) ? damage.found(error.message) : onFatal(error)),
+    onFatal: onBroken,
   });
-  links?.sayWhoIsMissing(booted);
-  return booted;
+  links?.sayWhoIsMissing(replica.ready);
+  const hasOthers = (group?.memberships.at(-1)?.members.length ?? 0) > 1;
+  if (!hasOthers) {
+    await replica.ready;
+    return replica;
+  }
+  await readyOrAlone(replica, boot.chosenTo);
+  // Nobody else waits for it who would be told.
+  replica.ready.catch(onBroken);
+  return replica;
+}
+
+/**
+ * Resolves when a replica is ready, or has replayed its log and finds nobody who leads: what needs no quorum does not
+ * wait for one, so that whoever is the only one left is read, and backed up.
+ */
+async function readyOrAlone(replica: Replica, chosenTo: number): Promise<void> {
+  const patience = Promise.withResolvers<void>();
+  let cancel = (): void => undefined;
+  const look = (): void => {
+    if (replica.appliedInstance < chosenTo) return;
+    forget();
+    cancel = systemClock.after(joinWithinMs, patience.resolve);
+  };
+  const forget = replica.onApplied(look);
+  look();
+  try {
+    await Promise.race([replica.ready, patience.promise]);
+  } finally {
+    forget();
+    cancel();
+  }
 }
 
 function isAlone({ membership }: Replica, { replicaId }: Identity): boolean {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { authorityOf } from '../support/certificates.ts';
+import { request } from '../support/server-process.ts';
 import { type Name, names, others, RealCluster, until } from './real-cluster.ts';
 
 test('three processes with certificates form a group: writes go to the leader, are read at each, and the digests are equal', async (context) => {
@@ -107,6 +108,14 @@ test('with a shared secret and without a majority writes are refused in bounded 
   assert.notEqual(refused.headers.get('retry-after'), null);
   assert.deepEqual(JSON.parse((await cluster.getLocal(two, 'gaios')).text), { before: true });
   await cluster.server(two).kill();
+  // Started without a majority it answers all that needs none: what is left is read, looked at and backed up.
+  await cluster.start(two);
+  assert.deepEqual(JSON.parse((await cluster.getLocal(two, 'gaios')).text), { before: true });
+  const view = await cluster.view(two);
+  assert.deepEqual([view?.leader, view?.members.length], [null, 3]);
+  assert.equal((await request(`${cluster.server(two).url}/v1/snapshots`, { method: 'POST' })).status, 201);
+  const still = await cluster.put(two, 'gaios', { alone: true });
+  assert.deepEqual([still.status, JSON.parse(still.text).code], [503, 'no-leader']);
   await cluster.start();
   const next = await cluster.leader();
   assert.equal((await cluster.put(next, 'gaios', { after: true })).status, 200);
