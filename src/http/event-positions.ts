@@ -39,7 +39,7 @@ export async function meantPosition(
     return number.data;
   }
   const cursor = parseEventCursor(text);
-  if (cursor === undefined) throw invalidParameter(parameter, `${parameter} is a position or an event cursor`);
+  if (cursor === undefined) throw invalidParameter(parameter, `"${parameter}" is a position or an event cursor`);
   const { position, history, chain } = cursor;
   if (position === 0) return 0;
   const known = histories.findLastIndex(({ id }) => id.slice(0, 8) === history);
@@ -49,7 +49,7 @@ export async function meantPosition(
     if ((await database.read.chainPrefixAt(position)) === chain) return position;
     // This very position of this very history has one chain: whoever says another was given it by somebody else.
     if (known !== -1 && position <= fork && historyAt(histories, position).startsWith(history)) {
-      throw invalidParameter(parameter, `${parameter} is not a cursor of this database`);
+      throw invalidParameter(parameter, `"${parameter}" is not a cursor of this database`);
     }
     throw diverged(Number.isFinite(fork) ? Math.min(fork, position - 1) : 0);
   }

@@ -215,7 +215,9 @@ export function eventRoutes(
 function filterOf(query: EventsQuery): EventFilter | undefined {
   const { collection, id, idPrefix, type, actor, operation, since, until, correlationId, idempotencyKey, eventId } =
     query;
-  if (id !== undefined && collection === undefined) throw invalidParameter('id', 'id goes with collection');
+  if (id !== undefined && collection === undefined) {
+    throw invalidParameter('id', '"id" goes with "collection"');
+  }
   const given = { collection, documentId: id, idPrefix, type, actor, operation, since, until };
   const entries = Object.entries({ ...given, correlationId, idempotencyKey, eventId });
   const asked = entries.filter(([, value]) => value !== undefined);

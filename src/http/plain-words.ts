@@ -40,9 +40,11 @@ export function plainly(issue: Issue, whole: unknown): string {
 }
 
 function limited(issue: Extract<Issue, { code: 'too_small' | 'too_big' }>): string {
-  const bound = issue.code === 'too_small' ? `at least ${issue.minimum}` : `at most ${issue.maximum}`;
-  if (issue.origin === 'string') return `must have ${bound} characters`;
-  return issue.origin === 'array' ? `must have ${bound} items` : `must be ${bound}`;
+  const limit = issue.code === 'too_small' ? issue.minimum : issue.maximum;
+  const bound = `${issue.code === 'too_small' ? 'at least' : 'at most'} ${limit}`;
+  const plural = Number(limit) === 1 ? '' : 's';
+  if (issue.origin === 'string') return `must have ${bound} character${plural}`;
+  return issue.origin === 'array' ? `must have ${bound} item${plural}` : `must be ${bound}`;
 }
 
 /** Our schemas say what a value must be; the library's own texts show patterns, which nobody asked for. */
