@@ -246,6 +246,11 @@ function checkPeers({
   if (files > 0 && peerSecret !== '') {
     throw new LoggosError('usage', '--peer-secret stands in place of --peer-certificate: give one of them');
   }
+  for (const [index, { host, port, name }] of peers.entries()) {
+    const other = peers.slice(0, index).find((earlier) => earlier.host === host && earlier.port === port);
+    if (other === undefined) continue;
+    throw new LoggosError('usage', `--peers has ${host}:${port} for ${other.name} and ${name}: give each its own`);
+  }
   if (insecure || files > 0 || peerSecret !== '') return;
   const open = [...(peer === undefined ? [] : [peer]), ...peers].find(({ host }) => !isLoopback(host));
   if (open === undefined) return;

@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync, mkdirSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { type Disk, DiskError } from '../base/disk.ts';
 import { LoggosError } from '../base/errors.ts';
@@ -11,10 +11,10 @@ import { dataDirectoryState } from '../checkpoint/restore.ts';
 /** Makes the directory, with its parents, where it is absent. @throws LoggosError `directory-unusable` */
 export async function makeDataDirectory(disk: Disk, directory: string): Promise<void> {
   try {
+    if (existsSync(directory) && !statSync(directory).isDirectory()) throw new Error('it is not a directory');
     // Not by `recursive`, which never ends where the parent is there and refuses with ENOENT, as /proc does.
     if (existsSync(dirname(directory)) && !existsSync(directory)) mkdirSync(directory, { mode: 0o700 });
     await disk.makeDirectory(directory);
-    if ((await disk.stat(directory))?.kind !== 'directory') throw new Error('it is not a directory');
     accessSync(directory, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (error) {
     const reason = error instanceof DiskError && error.cause instanceof Error ? error.cause : (error as Error);
@@ -30,7 +30,7 @@ export interface NewIdentity {
 }
 
 /** Node's messages have the code before and the call behind: `EACCES: permission denied, mkdir '/x'`. */
-function wordsOf({ message }: Error): string {
+export function wordsOf({ message }: Error): string {
   return /^[A-Z]+: ([^,]+),/.exec(message)?.[1] ?? message;
 }
 

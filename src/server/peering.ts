@@ -17,6 +17,7 @@ import { findCluster } from '../transport/lobby.ts';
 import type { BootProgress } from './boot-progress.ts';
 import type { Configuration } from './configuration.ts';
 import { printAddress } from './configuration-values.ts';
+import { wordsOf } from './data-directory.ts';
 
 /** How a replica of several reaches the others. */
 export interface Peering {
@@ -134,7 +135,7 @@ function readSetting(flag: string, path: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {
-    throw new LoggosError('usage', `cannot read ${flag}: ${(error as Error).message}`, {}, error);
+    throw new LoggosError('usage', `${flag} ${path}: ${wordsOf(error as Error)}`, {}, error);
   }
 }
 

@@ -72,6 +72,13 @@ test('the replicas of a group are named with their addresses, each once', () => 
   }
 });
 
+test('two replicas at one address are refused, since either would wait for the other for ever', () => {
+  assert.throws(() => resolveConfiguration({ peers: 'a=localhost:1,b=localhost:2,c=localhost:1' }, {}), {
+    code: 'usage',
+    message: '--peers has localhost:1 for a and c: give each its own',
+  });
+});
+
 test('replicas speak in plain over a network only where that is asked for', () => {
   const certificates = { peerCertificate: 'a.pem', peerKey: 'a.key', peerAuthority: 'ca.pem' };
   for (const open of [
