@@ -9,11 +9,12 @@ const here = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url));
 
 /**
  * What a server needs of its start to stay small and quick. Memory that garbage was in is not given back, so there is
- * little of it, but enough that most requests end before their garbage is collected; and who collects it does not wait
- * for helpers, which other threads keep from running. Large buffers go back to the system at once, from few arenas. And
- * no object has a `__proto__` to write to, whatever code of others does with what clients sent.
+ * little of it, but enough that most requests end before their garbage is collected (in MiB, a power of two: V8 rounds
+ * others up); and who collects it does not wait for helpers, which other threads keep from running. Large buffers go
+ * back to the system at once, from few arenas. And no object has a `__proto__` to write to, whatever code of others does
+ * with what clients sent.
  */
-const serverFlags = ['--max-semi-space-size=12', '--no-parallel-scavenge', '--disable-proto=delete'];
+const serverFlags = ['--max-semi-space-size=16', '--no-parallel-scavenge', '--disable-proto=delete'];
 const serverEnvironment = {
   MALLOC_ARENA_MAX: '2',
   MALLOC_MMAP_THRESHOLD_: '1048576',
