@@ -8,7 +8,7 @@ import { ruling } from './membership.ts';
 import type { FingerprintMark } from './messages.ts';
 import type { Exclusion } from './outputs.ts';
 
-/** How many marks are remembered for comparison; older ones were compared, or never will be. */
+/** How many marks of a kind are remembered for comparison; older ones were compared, or never will be. */
 const marksMax = 256;
 
 interface Comparison {
@@ -17,12 +17,11 @@ interface Comparison {
   readonly fingerprints: Map<ReplicaId, Uint8Array>;
 }
 
-export interface FingerprintState {
-  readonly comparisons: Map<string, Comparison>;
-}
+/** By kind, so that the many of one do not drive out the few of the other. */
+export type FingerprintState = Readonly<Record<FingerprintMark['of'], Map<string, Comparison>>>;
 
 export function createFingerprints(): FingerprintState {
-  return { comparisons: new Map() };
+  return { execution: new Map(), digest: new Map() };
 }
 
 /** Takes a mark, of this replica too. @returns why this replica must stop, where it must */
@@ -55,8 +54,9 @@ function equalBytes(left: Uint8Array, right: Uint8Array): boolean {
   return left.length === right.length && left.every((byte, index) => byte === right[index]);
 }
 
-function comparisonOf({ comparisons }: FingerprintState, { machineId, of, instance }: FingerprintMark): Comparison {
-  const key = `${machineId} ${of} ${instance}`;
+function comparisonOf(state: FingerprintState, { machineId, of, instance }: FingerprintMark): Comparison {
+  const comparisons = state[of];
+  const key = `${machineId} ${instance}`;
   const known = comparisons.get(key);
   if (known !== undefined) return known;
   const comparison: Comparison = { machineId, instance, fingerprints: new Map() };

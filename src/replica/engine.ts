@@ -2,6 +2,7 @@ import type { LoggosError } from '../base/errors.ts';
 import type { PaxosMessage } from '../paxos/messages.ts';
 import type { Exclusion } from '../paxos/outputs.ts';
 import type { Peer } from '../paxos/peer.ts';
+import { isVoter } from '../paxos/trust.ts';
 import { damageOf, isAlone, refuseStranger } from './boot.ts';
 import { describeExclusion } from './exclusion.ts';
 import { Life, noLeader, type ReplicaState } from './life.ts';
@@ -184,7 +185,8 @@ export class Engine {
   #onMessage(from: Peer, message: PaxosMessage): void {
     if (!this.#takesPart || this.#isTooMuch(message)) return;
     // Before it makes this replica a leader that stamps.
-    this.parts.clocks.heard(from.replica, message);
+    // Whoever only claims a voter's number has no say in what time it is.
+    if (isVoter(this.parts.core, from)) this.parts.clocks.heard(from.replica, message);
     this.parts.loop.receive({ kind: 'message', from, message });
     this.parts.standing.heard(from.replica, message);
   }

@@ -5,6 +5,8 @@ import type { PaxosMessage } from '../paxos/messages.ts';
 
 /** A leader whose clock is further ahead of the voters' median does not stamp its own time. */
 const aheadMsMax = 2_000;
+/** Once it was, it does again from here on: a clock that is set slowly is told of once. */
+const rightAgainMs = 1_000;
 /** Of so many answers of a voter the one that was under way for the least time counts. */
 const answersKept = 8;
 
@@ -37,7 +39,7 @@ export class VoterClocks {
     return { ...message, time: this.#parts.clock.now() };
   }
 
-  /** Another replica's message came. */
+  /** A voter's message came. */
   heard(from: ReplicaId, message: PaxosMessage): void {
     if (message.kind !== 'promised' && message.kind !== 'heartbeat-answer') return;
     if (message.time === undefined) return;
@@ -52,7 +54,7 @@ export class VoterClocks {
     const own = this.#parts.clock.now();
     const median = this.#median(own);
     const aheadMs = own - median;
-    const isAhead = aheadMs > aheadMsMax;
+    const isAhead = aheadMs > (this.#isAhead ? rightAgainMs : aheadMsMax);
     if (isAhead !== this.#isAhead) this.#tell(isAhead, aheadMs);
     return isAhead ? median : own;
   }

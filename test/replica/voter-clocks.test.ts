@@ -46,6 +46,15 @@ test('a leader that is far ahead stamps the median and raises one alarm, until i
   assert.deepEqual(reports, ['clock-ahead', 'clock-right-again']);
 });
 
+test('a clock that is set slowly raises one alarm, however it wavers about two seconds', () => {
+  const { clocks, reports, hear } = clocksOf([1, 2]);
+  for (const aheadMs of [-2_010, -1_990, -2_010, -1_990, -2_010, -1_200]) {
+    for (let answers = 0; answers < 8; answers++) hear(2, aheadMs);
+    clocks.now();
+  }
+  assert.deepEqual(reports, ['clock-ahead']);
+});
+
 test('an answer that was long under way says nothing of a clock', async () => {
   const { clock, clocks, hear } = clocksOf([1, 2, 3]);
   hear(2, -20);
