@@ -106,7 +106,8 @@ export class LocalCluster {
     child.once('close', () => resolve());
     await promise;
     if (this.#isStopping) return;
-    note(`${name.padEnd(9)} ended (${child.signalCode ?? child.exitCode}); the others go on while most of them run`);
+    const advice = 'the others go on while most of them run, and the next loggos cluster starts it again';
+    note(`${name.padEnd(9)} ended (${child.signalCode ?? child.exitCode}); ${advice}`);
   }
 }
 
