@@ -10,7 +10,19 @@ import { advance, exclude } from './office.ts';
 import type { CoreOutput } from './outputs.ts';
 import { isMember } from './trust.ts';
 
-/** Takes a value known to be chosen. */
+/**
+ * Takes news of a chosen value. Before it is executed it is on this disk, or on its way there: as the vote of that very
+ * ballot, or else as a record of its own. A leader has no vote where a membership that names it does not rule yet.
+ */
+export function learnChosen(state: CoreState, chosen: ChosenInstance, outputs: CoreOutput[]): void {
+  const { instance, ballot, value } = chosen;
+  if (!holds(state.acceptor, instance, ballot)) {
+    outputs.push({ kind: 'persist', record: { kind: 'chosen', instance, ballot, value } });
+  }
+  choose(state, chosen, outputs);
+}
+
+/** Takes a value known to be chosen that is in the log. */
 export function choose(state: CoreState, chosen: ChosenInstance, outputs: CoreOutput[]): void {
   for (const { instance, ballot, value } of learn(state.learner, chosen)) {
     forget(state.acceptor, instance);

@@ -4,7 +4,7 @@ import { isPlanted } from '../base/planted-bugs.ts';
 import { aheadMax, holds, onAccept, onHeartbeat, onPrepare } from './acceptor.ts';
 import { compareBallots, type ReplicaId } from './ballot.ts';
 import * as catchingUp from './catch-up.ts';
-import { choose, learnNoticed } from './choose.ts';
+import { learnChosen, learnNoticed } from './choose.ts';
 import { membershipIn } from './chosen-value.ts';
 import { type CoreState, knowFirstMembership } from './core-state.ts';
 import * as election from './election.ts';
@@ -212,7 +212,7 @@ function onAcceptedBy(state: CoreState, from: ReplicaId, { ballot, instance }: A
   for (const to of ruling(state.memberships, instance).members) {
     if (to !== self.replica) outputs.push({ kind: 'send', to, message, afterSync: false });
   }
-  choose(state, { instance, ballot, value }, outputs);
+  learnChosen(state, { instance, ballot, value }, outputs);
 }
 
 function onChosen(state: CoreState, { instance, ballot }: Chosen, outputs: CoreOutput[]): void {
@@ -226,11 +226,7 @@ function onLearned(state: CoreState, from: ReplicaId, message: Learned, outputs:
   for (const { instance, ballot, value } of message.entries) {
     const { chosenTo, ahead } = state.learner;
     if (instance <= chosenTo || instance > chosenTo + aheadMax || ahead.has(instance)) continue;
-    // A vote of that very ballot is on disk already, or on its way there before what is told of it.
-    if (!holds(state.acceptor, instance, ballot)) {
-      outputs.push({ kind: 'persist', record: { kind: 'chosen', instance, ballot, value } });
-    }
-    choose(state, { instance, ballot, value }, outputs);
+    learnChosen(state, { instance, ballot, value }, outputs);
   }
   catchingUp.onAnswer(state, from, message, outputs);
 }

@@ -348,7 +348,12 @@ export class PaxosWorld {
   #perform(node: Node, output: CoreOutput): void {
     if (output.kind === 'execute') {
       const text = textOf(output.value);
-      node.disk.executed.set(output.instance, output);
+      const { instance, value } = output;
+      const onItsWay = node.unsynced.flatMap((waiting) => (waiting.kind === 'persist' ? [waiting.record] : []));
+      const records = [node.disk.records.get(instance), ...onItsWay.filter((record) => record.instance === instance)];
+      const isKept = records.some((record) => record !== undefined && Buffer.compare(record.value, value) === 0);
+      assert(isKept, `what ${node.id} executes at ${instance} is on its disk, or on its way there`);
+      node.disk.executed.set(instance, output);
       this.tell('deeds', `${node.id} executes ${output.instance} ${text} ${ballotText(output.ballot)}`);
       this.witness.onExecuted(output.instance, output.value, node.core.leader.phase === 'leading');
     } else if (output.kind === 'read-confirmed') {
