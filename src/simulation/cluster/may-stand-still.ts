@@ -21,16 +21,16 @@ export function mayStandStill(cluster: Cluster): boolean {
 function lackQuorum({ running }: Cluster, voters: readonly Pick<Peer, 'replica' | 'incarnation'>[]): boolean {
   const there = voters.flatMap(({ replica, incarnation }) =>
     running.filter(
-      ({ identity, replica: { state } }) =>
-        identity.replicaId === replica && identity.incarnation === incarnation && state.name !== 'excluded',
+      (one) => one.identity.replicaId === replica && one.identity.incarnation === incarnation && mayAnswer(one),
     ),
   );
-  const definite = there.filter((replica) => !replica.watch.isDoubtful && !knowsNoGroup(replica));
+  const definite = there.filter(({ watch }) => !watch.isDoubtful);
   return there.length < voters.length && definite.length * 2 <= voters.length;
 }
 
-function knowsNoGroup({ watch, replica }: SimulatedReplica): boolean {
-  return replica.state.name === 'behind' && watch.core?.memberships.reigns.length === 0;
+function mayAnswer({ watch, replica: { state } }: SimulatedReplica): boolean {
+  const knowsNoGroup = state.name === 'behind' && watch.core?.memberships.reigns.length === 0;
+  return state.name !== 'excluded' && !knowsNoGroup;
 }
 
 /** By the core that knows most: a newer membership may be chosen, and rule only from later on. */
