@@ -53,7 +53,6 @@ export async function simulate(flags: SimulateFlags): Promise<number> {
       ? runMany(flags, pool, interrupt)
       : runOne(flags, flags.seed, pool, interrupt));
   } finally {
-    interrupt.end();
     pool.close();
   }
 }
