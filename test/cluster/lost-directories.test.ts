@@ -26,6 +26,9 @@ test('two of three come back with empty directories while the third is down: not
   const cluster = await RealCluster.of(context);
   await cluster.start();
   assert.equal((await cluster.put(await cluster.leader(), 'gaios', {})).status, 201);
+  // Each has heard what was chosen, and a moment later its log says so: it can tell those who come back with nothing.
+  await cluster.digests();
+  await sleep(500);
   for (const name of names) await cluster.server(name).kill();
   for (const name of ['gaios', 'lakka'] as const) {
     await rm(cluster.server(name).data, { recursive: true });
