@@ -184,8 +184,7 @@ export class Engine {
 
   #onMessage(from: Peer, message: PaxosMessage): void {
     if (!this.#takesPart || this.#isTooMuch(message)) return;
-    // Before it makes this replica a leader that stamps.
-    // Whoever only claims a voter's number has no say in what time it is.
+    // Before it makes this replica a leader that stamps. Whoever only claims a voter's number has no say.
     if (isVoter(this.parts.core, from)) this.parts.clocks.heard(from.replica, message);
     this.parts.loop.receive({ kind: 'message', from, message });
     this.parts.standing.heard(from.replica, message);

@@ -105,7 +105,11 @@ export function assemble(options: ReplicaOptions, host: PartsHost): Parts {
     read: (firstInstance) => readable.read(firstInstance, core.learner.chosenTo, readCountMax, readBytesMax),
     contextOf: (instance, value) => proposals.contextOf(instance, value),
     onApplied: (instance, value, outcomes) => host.onApplied(instance, value, outcomes),
-    onMembership: (instance, membership) => host.onMembership(instance, membership),
+    onMembership: async (instance, membership) => {
+      // Others may choose it before this log has it, and nothing else on the disk may be ahead of the log.
+      await storage.durable();
+      await host.onMembership(instance, membership);
+    },
     onMachineMissing: (instance, machineId) => host.onMachineMissing(instance, machineId),
     onReleased: () => host.onReleased(),
     onFailure,

@@ -75,6 +75,13 @@ export class Storage {
     }
   }
 
+  /** Resolves when all that was persisted before is durable; never, where it does not become so. */
+  durable(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.afterSync(resolve);
+    return promise;
+  }
+
   /**
    * Hands to the log what was gathered since the last call; what was gathered together shares one append. A promise
    * waits for what was to be written before it, also where that waits for room: on disk all is in the order it was said.

@@ -1,5 +1,4 @@
 import { assert } from '../base/assert.ts';
-import { delay } from '../base/clock.ts';
 import { LoggosError } from '../base/errors.ts';
 import type { Observer } from '../base/observer.ts';
 import { CheckpointManager } from '../checkpoint/checkpoint-manager.ts';
@@ -71,8 +70,6 @@ const levelMs = 2_000;
 const handOverMs = 1_000;
 /** How long a start waits for a leader before it serves what needs none, in milliseconds: an election takes less. */
 const joinWithinMs = 2_000;
-/** How often it is looked whether the log has what a group begins with, in milliseconds. */
-const membershipPollMs = 5;
 
 /**
  * Opens one database and everything under it, from the checkpoint that CURRENT names up to a replica that leads: the
@@ -354,8 +351,6 @@ async function bootReplica(
     ...(links === undefined ? {} : { connect: (self, onMessage) => links.connect(self, onMessage) }),
     onMembership: async (instance, membership) => {
       refuseReplaced(identity, membership.members, current.group.group === undefined);
-      // Others may have chosen it before this log has it; a boot that finds a group and no log takes its log for lost.
-      while (log.lastInstance < 1) await delay(systemClock, membershipPollMs);
       current.group.add(instance, membership);
       await current.group.save();
     },

@@ -101,6 +101,23 @@ test('peers that know only addresses form a group once all of them are there, an
   await world.stop();
 });
 
+test('a membership that the others chose is kept only once the log here has it too', async () => {
+  const world = new ClusterWorld();
+  const peers = [1, 2, 3].map((id) => ({ id, name: `r${id}`, address: `r${id}` }));
+  const forming = { peers, clusterId: 'made', historyId: 'h' };
+  const { log, memberships, replica } = await world.boot(3, { forming, clusterId: undefined });
+  log.hold();
+  for (const id of [1, 2]) await world.boot(id, { forming, clusterId: undefined });
+  await world.write(await world.untilLed([1, 2]), 'a');
+  await world.clock.pass(500);
+  assert.equal(replica.maxChosenInstance > 1, true, 'it knows what was chosen');
+  assert.deepEqual([memberships.length, replica.appliedInstance, log.lastInstance], [0, 0, 0]);
+  log.release();
+  await world.untilLevel();
+  assert.deepEqual([memberships.length, log.lastInstance > 0], [1, true]);
+  await world.stop();
+});
+
 test('a leader that is cut off answers: what waits is surely not done, what is in flight unknown, reads have no leader', async () => {
   const world = await ClusterWorld.ofThree();
   const [leader] = world.leaders;
