@@ -14,7 +14,7 @@ const here = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url));
  * back to the system at once, from few arenas. And no object has a `__proto__` to write to, whatever code of others does
  * with what clients sent.
  */
-const serverFlags = ['--max-semi-space-size=16', '--no-parallel-scavenge', '--disable-proto=delete'];
+const serverFlags = ['--max-semi-space-size=8', '--no-parallel-scavenge', '--disable-proto=delete'];
 const serverEnvironment = {
   MALLOC_ARENA_MAX: '2',
   MALLOC_MMAP_THRESHOLD_: '1048576',

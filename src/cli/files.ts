@@ -1,6 +1,7 @@
 import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { LoggosError } from '../base/errors.ts';
+import { fileWords } from '../system/file-words.ts';
 
 /** What a file of the command line holds. @throws LoggosError `usage`, by the name that was given */
 export function readNamedFile(path: string): string {
@@ -38,15 +39,5 @@ export function requireDirectory(path: string): void {
 
 /** Why a file that was named cannot be used, in words. */
 export function unusable(path: string, error: unknown): LoggosError {
-  const { code, message } = error as NodeJS.ErrnoException;
-  return new LoggosError('usage', `${path}: ${words[code ?? ''] ?? message}`, {}, error);
+  return new LoggosError('usage', `${path}: ${fileWords(error)}`, {}, error);
 }
-
-const words: Readonly<Record<string, string>> = {
-  ENOENT: 'there is no such file or directory',
-  ENOTDIR: 'a part of that path is not a directory',
-  EISDIR: 'it is a directory',
-  EACCES: 'this user may not use it',
-  EPERM: 'this user may not use it',
-  EROFS: 'the file system may only be read',
-};

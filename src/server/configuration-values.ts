@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { parseAddress } from '../base/address.ts';
 
 /** Parsers of what people write in settings: each takes text and says in words what is wrong. */
 
@@ -7,9 +8,8 @@ const times: Readonly<Record<string, number>> = { '': 1, ms: 1, s: 1_000, m: 60_
 
 /** `127.0.0.1:8080`, `[::1]:8080`, `localhost:0`, or a port alone. */
 export const address = z.string().transform((text, context) => {
-  const match = /^(?:(?:\[([0-9A-Fa-f:.]+)\]|([^:[\]]+))?:)?(\d{1,5})$/.exec(text);
-  const port = Number(match?.[3]);
-  if (match !== null && port <= 65_535) return { host: match[1] ?? match[2] ?? '127.0.0.1', port };
+  const parsed = parseAddress(/^\d+$/.test(text) ? `127.0.0.1:${text}` : text);
+  if (parsed !== undefined) return parsed;
   context.addIssue({ code: 'custom', message: 'an address is host:port, such as 127.0.0.1:8080' });
   return z.NEVER;
 });
@@ -30,26 +30,19 @@ export const optionalAddress = z
 
 /** `gaios=10.0.0.1:7000,lakka=10.0.0.2:7000`; each name once, each port from 1. */
 export const namedAddresses = z.string().transform((text, context) => {
-  const entries = names.parse(text).map((entry) => {
-    const at = entry.indexOf('=');
-    const name = entry.slice(0, Math.max(0, at));
-    const parsed = address.safeParse(entry.slice(at + 1));
-    return parsed.success && /^[a-z0-9][a-z0-9-]{0,31}$/.test(name) ? { name, ...parsed.data } : undefined;
+  const listed = names.parse(text);
+  const known = listed.flatMap((entry) => {
+    const [, name = '', rest = ''] = /^([a-z0-9][a-z0-9-]{0,31})=(.*)$/.exec(entry) ?? [];
+    const parsed = parseAddress(rest);
+    return parsed === undefined || parsed.port === 0 ? [] : [{ name, ...parsed }];
   });
-  const known = entries.filter((entry) => entry !== undefined && entry.port > 0);
-  const isWhole = known.length === entries.length && new Set(known.map((entry) => entry?.name)).size === known.length;
-  if (isWhole) return known.flatMap((entry) => (entry === undefined ? [] : [entry]));
+  if (new Set(known.map(({ name }) => name)).size === listed.length) return known;
   context.addIssue({
     code: 'custom',
     message: 'name=host:port with commas between, each name once, such as gaios=10.0.0.1:7000,lakka=10.0.0.2:7000',
   });
   return z.NEVER;
 });
-
-/** The other way round. */
-export function printAddress({ host, port }: { readonly host: string; readonly port: number }): string {
-  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
-}
 
 /** `64MiB`, `4096`. Inclusive bounds, in bytes. */
 export function bytes(bytesMin: number, bytesMax: number): z.ZodType<number> {

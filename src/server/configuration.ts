@@ -1,6 +1,6 @@
 import { z } from 'zod';
+import { isLoopback } from '../base/address.ts';
 import { LoggosError } from '../base/errors.ts';
-import { isLoopback } from '../base/loopback.ts';
 import {
   address,
   bytes,

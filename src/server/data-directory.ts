@@ -7,6 +7,7 @@ import type { Random } from '../base/random.ts';
 import { type Identity, readIdentity, writeIdentity } from '../checkpoint/identity-file.ts';
 import { randomId, randomIncarnation } from '../checkpoint/random-id.ts';
 import { dataDirectoryState } from '../checkpoint/restore.ts';
+import { fileWords } from '../system/file-words.ts';
 
 /** Makes the directory, with its parents, where it is absent. @throws LoggosError `directory-unusable` */
 export async function makeDataDirectory(disk: Disk, directory: string): Promise<void> {
@@ -17,8 +18,8 @@ export async function makeDataDirectory(disk: Disk, directory: string): Promise<
     await disk.makeDirectory(directory);
     accessSync(directory, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (error) {
-    const reason = error instanceof DiskError && error.cause instanceof Error ? error.cause : (error as Error);
-    throw new LoggosError('directory-unusable', `cannot use ${directory}: ${wordsOf(reason)}`, {}, error);
+    const reason = error instanceof DiskError ? (error.cause ?? error) : error;
+    throw new LoggosError('directory-unusable', `cannot use ${directory}: ${fileWords(reason)}`, {}, error);
   }
 }
 
@@ -27,11 +28,6 @@ export interface NewIdentity {
   readonly observer: Observer;
   /** Waits until it is known which cluster a new replica is of; absent: it is a cluster of its own. */
   readonly found?: () => Promise<{ readonly clusterId: string; readonly replicaId: number }>;
-}
-
-/** Node's messages have the code before and the call behind: `EACCES: permission denied, mkdir '/x'`. */
-export function wordsOf({ message }: Error): string {
-  return /^[A-Z]+: ([^,]+),/.exec(message)?.[1] ?? message;
 }
 
 /**

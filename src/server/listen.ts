@@ -1,12 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:net';
+import { type Address, printAddress } from '../base/address.ts';
 import { LoggosError } from '../base/errors.ts';
-
-/** Where to listen, as configured; port 0 takes a free one. */
-export interface ListenAddress {
-  readonly host: string;
-  readonly port: number;
-}
 
 const idleLookMs = 20;
 
@@ -14,15 +9,15 @@ const idleLookMs = 20;
  * Fails where somebody listens at an address already: asked before any data is touched.
  * @throws LoggosError `in-use`, `usage`
  */
-export async function checkFree(address: ListenAddress): Promise<void> {
+export async function checkFree(address: Address): Promise<void> {
   const probe = createServer();
   await listen(probe, address);
   probe.close();
   await once(probe, 'close');
 }
 
-/** @returns the URL that the server answers at. @throws LoggosError `in-use`, `usage` */
-export async function listen(server: Server, { host, port }: ListenAddress): Promise<string> {
+/** Port 0 takes a free one. @returns the URL that the server answers at. @throws LoggosError `in-use`, `usage` */
+export async function listen(server: Server, { host, port }: Address): Promise<string> {
   try {
     server.listen({ host, port });
     await once(server, 'listening');
@@ -31,7 +26,7 @@ export async function listen(server: Server, { host, port }: ListenAddress): Pro
   }
   const bound = server.address();
   const boundPort = typeof bound === 'object' && bound !== null ? bound.port : port;
-  return `http://${host.includes(':') ? `[${host}]` : host}:${boundPort}`;
+  return `http://${printAddress({ host, port: boundPort })}`;
 }
 
 /** Stops accepting; resolves when every connection is gone, the latest after `withinMs`. */

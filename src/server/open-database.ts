@@ -12,9 +12,8 @@ import { WorkerCheckpointReader } from '../documents/store/worker-reader.ts';
 import { WorkerCheckpointStore } from '../documents/store/worker-store.ts';
 import { TailAndCheckpointReader } from '../documents/tail-and-checkpoint-reader.ts';
 import type { Log, LogBoot } from '../log/log.ts';
-import type { Member } from '../paxos/chosen-value.ts';
 import { refuseLostCheckpoint } from '../replica/boot.ts';
-import { Replica } from '../replica/replica.ts';
+import type { Replica } from '../replica/replica.ts';
 import { Machines } from '../statemachine/machines.ts';
 import { systemClock } from '../system/clock.ts';
 import { systemHashes } from '../system/hashes.ts';
@@ -22,18 +21,18 @@ import { PoolDisk } from '../system/pool-disk.ts';
 import { systemRandom } from '../system/random.ts';
 import { WorkerDisk } from '../system/worker-disk.ts';
 import type { BootProgress } from './boot-progress.ts';
+import { bootReplica } from './boot-replica.ts';
 import { catchUp } from './catch-up.ts';
 import { ManagedCheckpoint } from './checkpoint-control.ts';
 import { clusterStatus } from './cluster-status.ts';
 import type { Configuration } from './configuration.ts';
-import { Damage, isDamage } from './damage.ts';
+import { Damage } from './damage.ts';
 import { openDatabaseLog } from './database-log.ts';
 import { DocumentDatabase } from './document-database.ts';
 import { GuardedReader } from './guarded-reader.ts';
 import type { Metrics } from './metrics.ts';
 import { PeerLinks } from './peer-links.ts';
 import { firstHistoryId, type Peering } from './peering.ts';
-import { pressureOf } from './pressure.ts';
 import { Scrubber } from './scrubber.ts';
 import { verifyInWorker } from './verify-in-worker.ts';
 
@@ -68,8 +67,6 @@ export interface RunningDatabase {
 const levelMs = 2_000;
 /** How long a stop waits for another one to lead, in milliseconds. */
 const handOverMs = 1_000;
-/** How long a start waits for a leader before it serves what needs none, in milliseconds: an election takes less. */
-const joinWithinMs = 2_000;
 
 /**
  * Opens one database and everything under it, from the checkpoint that CURRENT names up to a replica that leads: the
@@ -119,7 +116,7 @@ async function openParts(
   const damage = new Damage(observer, options.onDamaged);
   const links = openLinks(options, log);
   opened.push(async () => links?.stop());
-  const replica = await bootReplica(options, damage, { current, machine, machines, log, boot, links });
+  const replica = await bootReplica({ ...options, damage, current, machine, machines, log, boot, links });
   // Of a rebuilt checkpoint whose log is damaged too, the old one may tell more.
   if (replica.state.name !== 'read-only') await removeSuperseded(disk, directory, current.install);
   const manager = await CheckpointManager.open({
@@ -296,15 +293,6 @@ async function openReader(
   return reader;
 }
 
-interface ReplicaParts {
-  readonly current: CurrentCheckpoint;
-  readonly machine: DocumentStateMachine;
-  readonly machines: Machines;
-  readonly log: Log;
-  readonly boot: LogBoot;
-  readonly links: PeerLinks | undefined;
-}
-
 function openLinks(
   { name, peering, observer, onFatal }: OpenDatabaseOptions,
   { valueBytesMax }: Log,
@@ -314,99 +302,8 @@ function openLinks(
   return new PeerLinks({ database: name, ...peering, valueBytesMax, ...parts });
 }
 
-async function bootReplica(
-  { configuration, identity, peering, observer, progress, onFatal }: OpenDatabaseOptions,
-  damage: Damage,
-  { current, machine, machines, log, boot, links }: ReplicaParts,
-): Promise<Replica> {
-  const { clusterId, replicaId, name, incarnation } = identity;
-  const { group } = current.group;
-  const historyId = machine.state.histories[0]?.id;
-  assert(historyId !== undefined, 'a document machine has a history');
-  progress?.at(() => {
-    const done = machine.state.instance;
-    if (done < boot.chosenTo) return { phase: 'replaying', done, total: boot.chosenTo };
-    return { phase: 'joining', missing: links?.missing.join(', ') ?? '' };
-  });
-  // A write that meets a rotten row: the checkpoint is what is broken, not the process.
-  const onBroken = (error: unknown) => (isDamage(error) ? damage.found(error.message) : onFatal(error));
-  const replica = Replica.start({
-    identity,
-    log,
-    boot,
-    machines,
-    memberships: (group?.memberships ?? []).map(({ instance, members }) => ({
-      instance,
-      membership: { clusterId: group?.clusterId ?? clusterId, historyId, members },
-    })),
-    ...(peering === undefined
-      ? {
-          initialMembership: {
-            clusterId,
-            historyId,
-            members: [{ id: replicaId, name, incarnation, role: 'voter', address: '' }],
-          },
-        }
-      : { forming: { peers: peering.founders, clusterId, historyId } }),
-    ...(links === undefined ? {} : { connect: (self, onMessage) => links.connect(self, onMessage) }),
-    onMembership: async (instance, membership) => {
-      refuseReplaced(identity, membership.members, current.group.group === undefined);
-      current.group.add(instance, membership);
-      await current.group.save();
-    },
-    clock: systemClock,
-    random: systemRandom,
-    observer,
-    pressure: () => pressureOf(machine, log, configuration.tailBytesMax),
-    onFatal: onBroken,
-  });
-  links?.sayWhoIsMissing(replica.ready);
-  const hasOthers = (group?.memberships.at(-1)?.members.length ?? 0) > 1;
-  if (!hasOthers) {
-    await replica.ready;
-    return replica;
-  }
-  await readyOrAlone(replica, boot.chosenTo);
-  // Nobody else waits for it who would be told.
-  replica.ready.catch(onBroken);
-  return replica;
-}
-
-/**
- * Resolves when a replica is ready, or has replayed its log and finds nobody who leads: what needs no quorum does not
- * wait for one, so that whoever is the only one left is read, and backed up.
- */
-async function readyOrAlone(replica: Replica, chosenTo: number): Promise<void> {
-  const patience = Promise.withResolvers<void>();
-  let cancel = (): void => undefined;
-  const look = (): void => {
-    if (replica.appliedInstance < chosenTo) return;
-    forget();
-    cancel = systemClock.after(joinWithinMs, patience.resolve);
-  };
-  const forget = replica.onApplied(look);
-  look();
-  try {
-    await Promise.race([replica.ready, patience.promise]);
-  } finally {
-    forget();
-    cancel();
-  }
-}
-
 function isAlone({ membership }: Replica, { replicaId }: Identity): boolean {
   return membership?.members.every(({ id, role }) => role === 'learner' || id === replicaId) ?? false;
-}
-
-/**
- * A new directory in the place of one that a group knows has no vote in it (A4).
- * @throws LoggosError `not-a-member`
- */
-function refuseReplaced({ replicaId, name, incarnation }: Identity, members: readonly Member[], isNew: boolean): void {
-  if (!isNew || members.some((member) => member.id === replicaId && member.incarnation === incarnation)) return;
-  const what = `This data directory is new, and the group knows ${name} with another one`;
-  const advice = 'start it with that. Where it is lost, a new member joins, which this release cannot do yet';
-  throw new LoggosError('not-a-member', `${what}: ${advice}.`);
 }
 
 /** Whoever stops while it leads names its successor: the others need not miss it first. */

@@ -1,14 +1,16 @@
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { type Address, isLoopback, parseAddress, printAddress } from '../base/address.ts';
+import { assert } from '../base/assert.ts';
 import type { Disk } from '../base/disk.ts';
 import { LoggosError } from '../base/errors.ts';
-import { isLoopback } from '../base/loopback.ts';
 import { type Network, NetworkError } from '../base/network.ts';
 import type { Observer } from '../base/observer.ts';
 import { type Founder, readFounders, writeFounders } from '../checkpoint/founders-file.ts';
 import { readIdentity } from '../checkpoint/identity-file.ts';
 import { randomId } from '../checkpoint/random-id.ts';
 import { systemClock } from '../system/clock.ts';
+import { fileWords } from '../system/file-words.ts';
 import { systemHashes } from '../system/hashes.ts';
 import { systemRandom } from '../system/random.ts';
 import { TcpNetwork } from '../system/tcp-network.ts';
@@ -16,8 +18,6 @@ import { secretBytesMin, type TcpSecurity } from '../system/tcp-security.ts';
 import { findCluster } from '../transport/lobby.ts';
 import type { BootProgress } from './boot-progress.ts';
 import type { Configuration } from './configuration.ts';
-import { printAddress } from './configuration-values.ts';
-import { wordsOf } from './data-directory.ts';
 
 /** How a replica of several reaches the others. */
 export interface Peering {
@@ -59,7 +59,7 @@ export async function openPeering(
   }
   const told = new Map(peers.map((peer) => [peer.name, printAddress(peer)]));
   const addressOf = ({ name, address }: Pick<Founder, 'name' | 'address'>) => told.get(name) ?? address;
-  const own = configuration.peer ?? peers.find((peer) => peer.name === name) ?? splitAddress(self.address);
+  const own = configuration.peer ?? peers.find((peer) => peer.name === name) ?? addressIn(self);
   const security = securityOf(configuration, name);
   const network = new TcpNetwork({ ...own, security, observer });
   await tryToListen(network);
@@ -98,9 +98,10 @@ function foundersOf(peers: Configuration['peers']): Founder[] {
     .sort((left, right) => left.id - right.id);
 }
 
-function splitAddress(address: string): { readonly host: string; readonly port: number } {
-  const at = address.lastIndexOf(':');
-  return { host: address.slice(0, at).replace(/^\[|\]$/g, ''), port: Number(address.slice(at + 1)) };
+function addressIn(founder: Founder): Address {
+  const address = parseAddress(founder.address);
+  assert(address !== undefined, 'a founder has an address', founder);
+  return address;
 }
 
 function securityOf(configuration: Configuration, name: string): TcpSecurity {
@@ -135,7 +136,7 @@ function readSetting(flag: string, path: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {
-    throw new LoggosError('usage', `${flag} ${path}: ${wordsOf(error as Error)}`, {}, error);
+    throw new LoggosError('usage', `${flag} ${path}: ${fileWords(error)}`, {}, error);
   }
 }
 

@@ -1,16 +1,14 @@
 import { once } from 'node:events';
 import { connect as connectTcp, createServer, type Server, type Socket } from 'node:net';
 import { connect as connectTls, createServer as createTlsServer, type TLSSocket } from 'node:tls';
-import { isLoopback } from '../base/loopback.ts';
+import { type Address, isLoopback, parseAddress, printAddress } from '../base/address.ts';
 import { type Connection, type Network, NetworkError, type NetworkErrorKind } from '../base/network.ts';
 import type { Observer } from '../base/observer.ts';
 import { TcpConnection } from './tcp-connection.ts';
 import { clientOptions, proofOf, serverOptions, type TcpSecurity } from './tcp-security.ts';
 
-export interface TcpNetworkOptions {
-  /** Where this process listens. */
-  readonly host: string;
-  readonly port: number;
+/** Where this process listens, and how it speaks. */
+export interface TcpNetworkOptions extends Address {
   readonly security: TcpSecurity;
   readonly observer: Observer;
   /** How long a connection may take to stand, its handshake too, in milliseconds. */
@@ -65,7 +63,11 @@ export class TcpNetwork implements Network {
   }
 
   async connect(address: string): Promise<Connection> {
-    const { host, port } = parseAddress(address);
+    const parsed = parseAddress(address);
+    if (parsed === undefined || parsed.port === 0) {
+      throw new NetworkError('unreachable', address, `${address} is no address: it is host:port`);
+    }
+    const { host, port } = parsed;
     const { security } = this.#options;
     if (security.kind === 'plain' && !security.isExposed && !isLoopback(host)) {
       const why = 'without TLS a replica speaks to its own machine alone';
@@ -148,16 +150,8 @@ export class TcpNetwork implements Network {
   }
 }
 
-function parseAddress(address: string): { readonly host: string; readonly port: number } {
-  const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(address);
-  const host = match?.[1] ?? match?.[2];
-  const port = Number(match?.[3]);
-  if (host !== undefined && port > 0 && port <= 65_535) return { host, port };
-  throw new NetworkError('unreachable', address, `${address} is no address: it is host:port`);
-}
-
 function addressOf({ remoteAddress = 'nowhere', remotePort = 0 }: Socket): string {
-  return `${remoteAddress.includes(':') ? `[${remoteAddress}]` : remoteAddress}:${remotePort}`;
+  return printAddress({ host: remoteAddress, port: remotePort });
 }
 
 /** Codes of certificates have many names; those of the connection itself begin with E and one word. */
