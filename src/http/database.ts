@@ -1,4 +1,5 @@
 import type { LoggosError } from '../base/errors.ts';
+import type { Opening } from '../base/opening.ts';
 import type { DocumentReader } from '../documents/document-reader.ts';
 import type { DocumentProposal, ProposalOutcome } from '../documents/machine/types.ts';
 
@@ -8,11 +9,8 @@ export type Deadline = number;
 /** One database as the REST interface needs it; `server/` puts it together. */
 export interface Database {
   readonly name: string;
-  /**
-   * Of one that stands in for a database that is being opened: resolves, and never rejects, when another has taken its
-   * place.
-   */
-  readonly opened?: Promise<void>;
+  /** Of one that stands in for a database that is being opened: when another has taken its place. */
+  readonly opening?: Opening;
   /**
    * Of one that stands in for a database that is not open: why whoever asks for data is refused, before anything of the
    * request is judged by what the database holds.

@@ -66,12 +66,14 @@ export function healthRoutes(
 
   /** Until another than a stand-in answers for a database, or the deadline. */
   async function opened(name: string, deadline: Deadline): Promise<void> {
-    const { opened } = databases.get(name) ?? {};
-    if (opened === undefined) return;
+    const { opening } = databases.get(name) ?? {};
+    if (opening === undefined) return;
     const { clock } = services;
     const over = Promise.withResolvers<void>();
     const cancel = clock.after(Math.max(0, deadline - clock.monotonic()), over.resolve);
-    await Promise.race([opened, over.promise]);
+    const forget = opening.whenOpen(over.resolve);
+    await over.promise;
+    forget();
     cancel();
   }
 

@@ -1,6 +1,7 @@
 import type { Request, Response } from 'express';
 import { mediaTypes } from '../api/headers.ts';
 import { LoggosError } from '../base/errors.ts';
+import type { Opening } from '../base/opening.ts';
 import { ClientGone } from './refusal.ts';
 import type { StreamCount } from './stream-count.ts';
 
@@ -18,18 +19,19 @@ export class HeldStreams {
   }
 
   /**
-   * @param opened - of the database that was asked
+   * @param opening - of the database that was asked
    * @throws LoggosError `busy`, `stopped`; ClientGone
    */
-  async hold(response: Response, opened: Promise<void>): Promise<void> {
+  async hold(response: Response, opening: Opening): Promise<void> {
     if (this.#isClosed) throw stopping();
     const leave = this.#streams.enter();
     const over = Promise.withResolvers<'opened' | 'gone' | 'closing'>();
     const onClose = (): void => over.resolve('gone');
     response.once('close', onClose);
     this.#held.add(over.resolve);
-    void opened.then(() => over.resolve('opened'));
+    const forget = opening.whenOpen(() => over.resolve('opened'));
     const how = await over.promise;
+    forget();
     this.#held.delete(over.resolve);
     response.off('close', onClose);
     leave();

@@ -88,8 +88,8 @@ export function createHttpApp(options: HttpAppOptions): HttpApp {
     // A database itself is created and dropped by a later version.
     if (request.path === '/') next();
     else if (database === undefined) next(new LoggosError('not-found', 'there is no such database'));
-    else if (database.opened !== undefined && asksForStream(request, request.url)) {
-      held.hold(response, database.opened).then(() => serveDatabase(request, response, next), next);
+    else if (database.opening !== undefined && asksForStream(request, request.url)) {
+      held.hold(response, database.opening).then(() => serveDatabase(request, response, next), next);
     } else handlerOf(database)(request, response, next);
   };
   app.use('/v1/databases/:database', serveDatabase);
@@ -121,9 +121,9 @@ export function createHttpApp(options: HttpAppOptions): HttpApp {
       app(request, response);
       return;
     }
-    if (main.opened !== undefined && asksForStream(request, url.slice(mainPath.length))) {
+    if (main.opening !== undefined && asksForStream(request, url.slice(mainPath.length))) {
       const refuse = (error: unknown): void => answerProblem(error, request, response);
-      held.hold(response, main.opened).then(() => serve(request, response), refuse);
+      held.hold(response, main.opening).then(() => serve(request, response), refuse);
       return;
     }
     // Straight to its routes: the app and a mount in it would cost as much as parsing the body.

@@ -1,4 +1,5 @@
 import type { LoggosError } from '../base/errors.ts';
+import type { Opening } from '../base/opening.ts';
 import type { DocumentReader } from '../documents/document-reader.ts';
 import { defaultSettings } from '../documents/machine/settings.ts';
 import type { Database } from '../http/database.ts';
@@ -11,22 +12,22 @@ export interface Refusal {
   readonly check: () => { readonly name: string; readonly detail: string };
   /** Where the database stood when it was last open; absent: it was not. */
   readonly last?: Pick<DocumentReader, 'position' | 'appliedInstance' | 'histories'> | undefined;
-  /** Of one that is being opened: resolves when another stands in its place. */
-  readonly opened?: Promise<void>;
+  /** Of one that is being opened: when another stands in its place. */
+  readonly opening?: Opening;
 }
 
 /**
  * Stands in for a database that is not open, because it is only starting or because its checkpoint is damaged: everything
  * about data is refused, and the process lives on, so that whoever asks is told instead of finding nobody.
  */
-export function refusingDatabase({ name, refusal, check, last, opened }: Refusal): Database {
+export function refusingDatabase({ name, refusal, check, last, opening }: Refusal): Database {
   const refuse = (): never => {
     throw refusal();
   };
   const refuseLater = async (): Promise<never> => refuse();
   return {
     name,
-    ...(opened === undefined ? {} : { opened }),
+    ...(opening === undefined ? {} : { opening }),
     refusal,
     limits: defaultSettings,
     read: {

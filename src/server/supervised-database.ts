@@ -1,6 +1,7 @@
 import { assert } from '../base/assert.ts';
 import { type Disk, DiskError } from '../base/disk.ts';
 import { LoggosError } from '../base/errors.ts';
+import { Opening } from '../base/opening.ts';
 import { checkpointDirectory, machineDirectory, readCurrent } from '../checkpoint/current.ts';
 import { markDamaged, readDamageMark } from '../checkpoint/damage-mark.ts';
 import type { Identity } from '../checkpoint/identity-file.ts';
@@ -46,14 +47,14 @@ export class SupervisedDatabase {
   #recovery: Promise<void> = Promise.resolve();
   readonly #stopping = new AbortController();
   #progress = new BootProgress();
-  #opened = Promise.withResolvers<void>();
+  #opening = new Opening();
 
   constructor(options: SupervisedOptions) {
     this.#options = options;
     const { name } = options;
     const check = () => ({ name: 'boot', detail: this.#progress.detail });
     const refusal = () => this.#progress.refusal();
-    this.databases.set(name, refusingDatabase({ name, refusal, check, opened: this.#opened.promise }));
+    this.databases.set(name, refusingDatabase({ name, refusal, check, opening: this.#opening }));
   }
 
   /**
@@ -108,7 +109,7 @@ export class SupervisedDatabase {
       this.#refuse(damage, rebuilt?.newestWholeSnapshot);
       break;
     }
-    this.#opened.resolve();
+    this.#opening.open();
   }
 
   /** Opens it, or says what is damaged, which is then noted. */
@@ -168,7 +169,7 @@ export class SupervisedDatabase {
     this.#running = undefined;
     const { name, onFatal } = this.#options;
     this.#progress = new BootProgress();
-    this.#opened = Promise.withResolvers();
+    this.#opening = new Opening();
     this.databases.set(
       name,
       refusingDatabase({
@@ -176,7 +177,7 @@ export class SupervisedDatabase {
         refusal: () => new LoggosError('checkpoint-damaged', what),
         check: () => ({ name: 'checkpoint', detail: `${what} ${this.#progress.detail}` }),
         last: running.database.read,
-        opened: this.#opened.promise,
+        opening: this.#opening,
       }),
     );
     this.#recovery = this.#recover(running, what).catch((error: unknown) => {

@@ -2,18 +2,19 @@ import assert from 'node:assert/strict';
 import { get, type IncomingMessage } from 'node:http';
 import { type TestContext, test } from 'node:test';
 import { LoggosError } from '../../src/base/errors.ts';
+import { Opening } from '../../src/base/opening.ts';
 import type { HttpSettings } from '../../src/http/http-services.ts';
 import { BootProgress } from '../../src/server/boot-progress.ts';
 import { refusingDatabase } from '../../src/server/refusing-database.ts';
 import { RestServer } from './rest-server.ts';
 
 /** Stands in for a database that is being opened. */
-function startingStandIn(progress = new BootProgress(), opened = new Promise<void>(() => undefined)) {
+function startingStandIn(progress = new BootProgress(), opening = new Opening()) {
   return refusingDatabase({
     name: 'main',
     refusal: () => progress.refusal(),
     check: () => ({ name: 'boot', detail: progress.detail }),
-    opened,
+    opening,
   });
 }
 
@@ -32,13 +33,13 @@ async function startingServer(context: TestContext, settings: Partial<HttpSettin
   const server = await RestServer.start(settings);
   context.after(() => server.stop());
   const progress = new BootProgress();
-  const opened = Promise.withResolvers<void>();
-  server.databases.set('main', startingStandIn(progress, opened.promise));
+  const opening = new Opening();
+  server.databases.set('main', startingStandIn(progress, opening));
   const open = (): void => {
     server.databases.set('main', server.database);
-    opened.resolve();
+    opening.open();
   };
-  return { server, progress, open };
+  return { server, progress, opening, open };
 }
 
 /** Asks for a stream; the head of its answer once it comes. */
@@ -76,6 +77,22 @@ test('while a database is opened everything about data is refused as surely not 
   }
   open();
   assert.equal((await server.send('PUT', '/v1/documents/c/d', { body: '{}' })).status, 201);
+});
+
+test('whoever does not wait for the opening any more is forgotten: probes whose time is over, streams that are gone', async (context) => {
+  const { server, opening } = await startingServer(context);
+  const probes = Array.from({ length: 5 }, () =>
+    server.send('GET', '/readyz?sync', { headers: { 'Loggos-Deadline': '50ms' } }),
+  );
+  for (const probe of await Promise.all(probes)) assert.equal(probe.status, 503, probe.text);
+  assert.equal(opening.waitingCount, 0);
+  const { answered, request } = stream(server, '/v1/events');
+  answered.catch(() => undefined);
+  for (let turn = 0; turn < 200 && opening.waitingCount === 0; turn++) await soon();
+  assert.equal(opening.waitingCount, 1);
+  request.destroy();
+  for (let turn = 0; turn < 200 && opening.waitingCount > 0; turn++) await soon();
+  assert.equal(opening.waitingCount, 0);
 });
 
 test('what only the database knows is not judged before it is open: no position is of another history, no document too large', async (context) => {
